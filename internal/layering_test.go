@@ -26,19 +26,20 @@ var allowed = map[string][]string{
 	"checker":           {"ipvs"},
 	"configparse":       {"vrrp", "internal/bfd", "ipvs", "checker"},
 	"internal/kernel":   {"internal/process", "internal/log"},
-	"internal/track":    {"internal/process", "internal/log"},
-	"internal/notify":   {"internal/process", "internal/log"},
+	"internal/script":   {"internal/process", "internal/log"},
+	"internal/track":    {"internal/script", "internal/process", "internal/log"},
+	"internal/notify":   {"internal/script", "internal/process", "internal/log"},
 	"internal/control":  {"internal/process", "internal/log"},
 	"internal/report":   {"vrrp", "internal/bfd", "ipvs", "checker", "configparse"},
-	"internal/vrrpd":    {"vrrp", "ipvs", "configparse", "internal/kernel", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/checkd":   {"ipvs", "checker", "configparse", "internal/kernel", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
+	"internal/vrrpd":    {"vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
+	"internal/checkd":   {"ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/bfdd":     {"internal/bfd", "configparse", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/watchdog": {"configparse", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
+	"internal/watchdog": {"configparse", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
 }
 
 // confined lists the third-party modules that only the named packages may import.
 var confined = map[string][]string{
-	"github.com/vishvananda/netlink": {"internal/kernel", "internal/track", "internal/vrrpd"},
+	"github.com/vishvananda/netlink": {"internal/kernel", "internal/script", "internal/track", "internal/vrrpd"},
 	"github.com/google/nftables":     {"internal/kernel"},
 	"github.com/cloudflare/ipvs":     {"ipvs"},
 	"github.com/mdlayher/genetlink":  {"ipvs"},
