@@ -1,0 +1,118 @@
+package log
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func line(text string) entry {
+	return entry{Line{time.Date(2026, 11, 21, 9, 20, 56, 1813293, time.Local), LevelInfo, text}, FacilityDaemon, 123, "Keepalived_vrrp"}
+}
+
+func TestSyslogFormatAndReconnect(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	listen := func() *net.UnixConn {
+		c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	read := func(c *net.UnixConn) string {
+		b := make([]byte, 1000)
+		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		n, err := c.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b[:n])
+	}
+	daemon := listen()
+	w := &syslogWriter{path: path}
+	defer w.close()
+	for _, text := range []string{"one", "two"} {
+		if !w.write(line(text)) {
+			t.Fatalf("%s not written", text)
+		}
+		if got, want := read(daemon), "<30>Nov 21 09:20:56 Keepalived_vrrp[123]: "+text; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		// A restarted daemon makes a new socket under the same name.
+		daemon.Close()
+		os.Remove(path)
+		daemon = listen()
+	}
+	daemon.Close()
+	os.Remove(path)
+	if w.write(line("three")) {
+		t.Error("a line without a daemon was reported as written")
+	}
+}
+
+func TestFileFormat(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "k.log")
+	Open(Options{File: name, Ident: "x"})
+	Info("(%s) Entering MASTER STATE", "VI_1")
+	Detailf("not without -D")
+	Info("%s", strings.Repeat("x", 600))
+	Close(time.Second)
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
+	first := regexp.MustCompile(`^\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d\.\d{9} \d{4}: \(VI_1\) Entering MASTER STATE$`)
+	if len(lines) != 2 || !first.MatchString(lines[0]) {
+		t.Fatalf("got %q", lines)
+	}
+	if want := len("Sat Nov 21 09:53:11.001813293 2026: ") + lineBytes; len(lines[1]) != want {
+		t.Errorf("long line has %d bytes, want %d", len(lines[1]), want)
+	}
+}
+
+// An output that nobody reads must not hold up a caller, and what was lost is
+// said when it is read again.
+func TestUnreadOutputNeverBlocks(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s := startSink(&lineWriter{file: w, owned: true})
+	start := time.Now()
+	const more = 2 * queueLines // one batch may already be with the writer
+	for range queueLines + more {
+		s.put(line(strings.Repeat("y", 100)))
+	}
+	if d := time.Since(start); d > 2*time.Second {
+		t.Fatalf("putting lines took %v", d)
+	}
+	if s.dropped.Load() == 0 {
+		t.Fatal("nothing was dropped although nothing was read")
+	}
+	read := make(chan string)
+	go func() {
+		var all strings.Builder
+		b := make([]byte, 65536)
+		for {
+			n, err := r.Read(b)
+			all.Write(b[:n])
+			if err != nil {
+				break
+			}
+		}
+		read <- all.String()
+	}()
+	s.flush(5 * time.Second)
+	s.put(line("after"))
+	s.close(5 * time.Second)
+	out := <-read
+	if !strings.Contains(out, "log messages lost") || !strings.Contains(out, "after") {
+		t.Errorf("the loss was not reported: %q", out[max(0, len(out)-300):])
+	}
+}

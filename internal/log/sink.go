@@ -1,0 +1,133 @@
+package log
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// queueLines bounds what waits for one destination. Two thousand instances
+// that all change state at once log some 8000 lines.
+const queueLines = 16384
+
+// entry is a line with what syslog needs beside it.
+type entry struct {
+	Line
+	facility int
+	pid      int
+	ident    string
+}
+
+// writer is one kind of destination. write may block; it is called from one
+// goroutine only. It reports false when the line is lost.
+type writer interface {
+	write(entry) bool
+	close()
+}
+
+// sink is a bounded queue and the goroutine that empties it into a writer.
+type sink struct {
+	to      writer
+	dropped atomic.Uint64 // ever
+	done    chan struct{} // closed when the goroutine has ended
+
+	mu      sync.Mutex // guards what follows
+	wake    sync.Cond
+	lines   []entry
+	writing bool // the goroutine holds lines that are not written yet
+	closed  bool
+	said    uint64 // part of dropped that was already reported
+}
+
+func startSink(w writer) *sink {
+	s := &sink{to: w, done: make(chan struct{})}
+	s.wake.L = &s.mu
+	go s.run()
+	return s
+}
+
+func (s *sink) put(e entry) {
+	s.mu.Lock()
+	if len(s.lines) >= queueLines || s.closed {
+		s.dropped.Add(1)
+	} else {
+		s.lines = append(s.lines, e)
+		s.wake.Broadcast()
+	}
+	s.mu.Unlock()
+}
+
+func (s *sink) run() {
+	defer close(s.done)
+	var spare []entry
+	for {
+		s.mu.Lock()
+		s.writing = false
+		s.wake.Broadcast()
+		for len(s.lines) == 0 && !s.closed {
+			s.wake.Wait()
+		}
+		batch := s.lines
+		if len(batch) == 0 {
+			s.mu.Unlock()
+			s.to.close()
+			return
+		}
+		s.lines, s.writing = spare[:0], true
+		s.mu.Unlock()
+		for _, e := range batch {
+			s.emit(e)
+		}
+		clear(batch)
+		if spare = batch; cap(spare) > 1024 {
+			spare = nil // a burst must not be paid for ever after
+		}
+	}
+}
+
+// emit writes one line and, when lines were lost before it, says how many.
+func (s *sink) emit(e entry) {
+	if lost := s.dropped.Load(); lost > s.said {
+		notice := e
+		notice.Level = LevelWarning
+		notice.Text = fmt.Sprintf("%d log messages lost: the log was not read fast enough", lost-s.said)
+		if s.to.write(notice) {
+			s.said = lost
+		}
+	}
+	if !s.to.write(e) {
+		s.dropped.Add(1)
+	}
+}
+
+// flush waits until nothing is queued or being written.
+func (s *sink) flush(timeout time.Duration) {
+	idle := make(chan struct{})
+	go func() {
+		s.mu.Lock()
+		for len(s.lines) > 0 || s.writing {
+			s.wake.Wait()
+		}
+		s.mu.Unlock()
+		close(idle)
+	}()
+	wait(idle, timeout)
+}
+
+func (s *sink) close(timeout time.Duration) {
+	s.mu.Lock()
+	s.closed = true
+	s.wake.Broadcast()
+	s.mu.Unlock()
+	wait(s.done, timeout)
+}
+
+func wait(done <-chan struct{}, timeout time.Duration) {
+	t := time.NewTimer(max(timeout, 0))
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}

@@ -1,0 +1,144 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ticker is a core that wants to be called every interval, count times.
+type ticker struct {
+	loop     *Loop
+	next     time.Time
+	interval time.Duration
+	left     int
+	late     []time.Duration
+	applied  int
+}
+
+func (c *ticker) Next() time.Time { return c.next }
+func (c *ticker) Apply(time.Time) { c.applied++ }
+func (c *ticker) Tick(now time.Time) {
+	c.late = append(c.late, now.Sub(c.next))
+	c.next = c.next.Add(c.interval)
+	if c.left--; c.left == 0 {
+		c.next = time.Time{}
+		c.loop.Stop()
+	}
+}
+
+func TestLoopTicksOnTime(t *testing.T) {
+	c := &ticker{interval: 2 * time.Millisecond, left: 100}
+	l, err := NewLoop(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.loop = l
+	start := time.Now()
+	l.Post(func(now time.Time) { c.next = now.Add(c.interval) })
+	l.Run()
+	if got := time.Since(start); got < 200*time.Millisecond {
+		t.Errorf("100 ticks of 2ms took %v", got)
+	}
+	for i, late := range c.late {
+		if late < 0 {
+			t.Errorf("tick %d came %v early", i, -late)
+		}
+	}
+	if c.applied < 100 {
+		t.Errorf("effects applied %d times, want at least 100", c.applied)
+	}
+	if l.Post(func(time.Time) {}) && len(l.queue) == queueInputs {
+		t.Error("Post blocks after the loop has ended")
+	}
+}
+
+func TestLoopKeepsOrderAndBlocksReader(t *testing.T) {
+	c := &ticker{}
+	l, err := NewLoop(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3 * queueInputs
+	var got []int
+	go func() {
+		for i := range n {
+			l.Post(func(time.Time) { got = append(got, i) })
+		}
+		l.Post(func(time.Time) { l.Stop() })
+	}()
+	for len(l.queue) < queueInputs { // the reader is ahead of the loop
+		time.Sleep(time.Millisecond)
+	}
+	l.Run()
+	if len(got) != n {
+		t.Fatalf("%d inputs run, want %d", len(got), n)
+	}
+	for i, v := range got {
+		if i != v {
+			t.Fatalf("input %d ran as number %d", v, i)
+		}
+	}
+	if l.Full() == 0 {
+		t.Error("a full queue was not counted")
+	}
+}
+
+func TestScriptsDoNotInheritScheduling(t *testing.T) {
+	if err := SetRealtime(10); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			t.Skip("skipped: real-time scheduling needs CAP_SYS_NICE")
+		}
+		t.Fatal(err)
+	}
+	defer SetRealtime(0)
+	if err := SetNice(-5); err != nil {
+		t.Fatal(err)
+	}
+	defer SetNice(0)
+	eachThread(func(tid int) error {
+		if policy, prio := getScheduler(tid); policy != unix.SCHED_RR || prio != 10 {
+			t.Errorf("thread %d has policy %d priority %d", tid, policy, prio)
+		}
+		return nil
+	})
+	if got := Realtime(); got != 10 {
+		t.Errorf("Realtime() = %d, want 10", got)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Fields 19 and 41 of stat are the nice value and the policy.
+	cmd := exec.Command("sh", "-c", "set -- $(cat /proc/$$/stat); echo ${19} ${41}")
+	cmd.Stdout = w
+	if err := Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	b := make([]byte, 100)
+	n, _ := r.Read(b)
+	cmd.Wait()
+	if got := strings.TrimSpace(string(b[:n])); got != "0 0" {
+		t.Errorf("script runs with nice and policy %q, want 0 0", got)
+	}
+	if got := Realtime(); got != 10 {
+		t.Errorf("after a script Realtime() = %d, want 10", got)
+	}
+}
+
+func TestName(t *testing.T) {
+	old := Name()
+	defer SetName(old)
+	if err := SetName("keepalived_vrrp_long"); err != nil {
+		t.Fatal(err)
+	}
+	if got := Name(); got != "keepalived_vrrp" {
+		t.Errorf("name is %q", got)
+	}
+}
