@@ -1,0 +1,148 @@
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The roles of the processes of one daemon.
+const (
+	RoleVRRP    = "vrrp"
+	RoleChecker = "checker"
+	RoleBFD     = "bfd"
+)
+
+// HandoverEnv is the environment variable in which a parent tells a process of
+// its own binary what it is to be. It is removed at once, so that scripts never
+// see it.
+const HandoverEnv = "KEEPALIVED_GO_CHILD"
+
+// Handover is what a parent says in HandoverEnv; the descriptors that go with
+// it begin at 3, in the order of Descriptors.
+type Handover struct {
+	Role      string // RoleVRRP, RoleChecker or RoleBFD
+	PIDFile   string
+	Ident     string // syslog ident
+	LogFile   string // this process's own log file; empty: none
+	Respawned bool   // the successor of a child that died
+	Has       []bool // which of the descriptors are there
+}
+
+// Descriptors are the files that a child inherits; those that do not concern
+// it are nil.
+type Descriptors struct {
+	Config       *os.File // memory file with the configuration archive
+	Parent       *os.File // read end of a pipe that ends when the parent dies
+	Ready        *os.File // write end: one byte each time the configuration was read
+	State        *os.File // memory file for the child's successor
+	BFDIn        *os.File // VRRP, checker: BFD's events
+	BFDToVRRP    *os.File // BFD: the other end of the VRRP child's BFDIn
+	BFDToChecker *os.File // BFD: the other end of the checker's BFDIn
+}
+
+func (d *Descriptors) all() []**os.File {
+	return []**os.File{&d.Config, &d.Parent, &d.Ready, &d.State, &d.BFDIn, &d.BFDToVRRP, &d.BFDToChecker}
+}
+
+// Env returns the environment entry and the extra files (exec.Cmd.ExtraFiles)
+// that make Inherit in the new process return h and d.
+func (h Handover) Env(d Descriptors) (env string, files []*os.File, err error) {
+	h.Has = nil
+	for _, f := range d.all() {
+		h.Has = append(h.Has, *f != nil)
+		if *f != nil {
+			files = append(files, *f)
+		}
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		return "", nil, fmt.Errorf("describe the child: %w", err)
+	}
+	return HandoverEnv + "=" + string(text), files, nil
+}
+
+// Inherit collects what the parent of this process handed over. It reports
+// false for a process that was not started by a parent of the same binary.
+func Inherit(options Options) (Child, bool, error) {
+	text, ok := os.LookupEnv(HandoverEnv)
+	if !ok {
+		return Child{}, false, nil
+	}
+	os.Unsetenv(HandoverEnv)
+	var h Handover
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return Child{}, true, fmt.Errorf("read %s: %w", HandoverEnv, err)
+	}
+	var d Descriptors
+	fd := 3
+	for i, f := range d.all() {
+		if i < len(h.Has) && h.Has[i] {
+			unix.CloseOnExec(fd)
+			*f = os.NewFile(uintptr(fd), fmt.Sprintf("inherited %d", i))
+			fd++
+		}
+	}
+	if d.Config == nil || d.Parent == nil || d.Ready == nil {
+		return Child{}, true, errors.New("descriptors of the parent process are missing")
+	}
+	return Child{Handover: h, Options: options, Descriptors: d}, true, nil
+}
+
+// Child is what a child process has from its parent.
+type Child struct {
+	Handover
+	Descriptors
+	Options Options
+}
+
+// Config reads the newest configuration archive (configparse.OpenArchive).
+func (c Child) Config() ([]byte, error) { return readAll(c.Descriptors.Config) }
+
+// Ready tells the parent that the configuration has been read, at the start and
+// after each reload.
+func (c Child) Ready() { _, _ = c.Descriptors.Ready.Write([]byte{c.Role[0]}) }
+
+// readAll reads a memory file from its beginning, whatever others who share
+// the descriptor have read.
+func readAll(f *os.File) ([]byte, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read the parent's configuration: %w", err)
+	}
+	b := make([]byte, st.Size())
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the parent's configuration: %w", err)
+	}
+	return b, nil
+}
+
+// MemoryFile makes a memory file with the given content.
+func MemoryFile(name string, content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create memory file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if err := RewriteMemoryFile(f, content); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// RewriteMemoryFile replaces the content of a memory file. Nobody may be
+// reading it: the parent waits until its children have read their configuration.
+func RewriteMemoryFile(f *os.File, content []byte) error {
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("empty memory file: %w", err)
+	}
+	if _, err := f.WriteAt(content, 0); err != nil {
+		return fmt.Errorf("write memory file: %w", err)
+	}
+	return nil
+}
