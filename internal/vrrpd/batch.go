@@ -1,0 +1,124 @@
+package vrrpd
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// batchPackets is how many packets one system call takes. A burst of 255
+// instances then costs sixteen calls and sixteen wake-ups of the loop.
+const batchPackets = 16
+
+// controlBytes holds IPV6_PKTINFO and IPV6_HOPLIMIT.
+const controlBytes = 64
+
+// mmsghdr is struct mmsghdr of recvmmsg(2) and sendmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	len uint32
+	_   [4]byte
+}
+
+// batch is memory for one recvmmsg. It is made once and goes round between the
+// reader and the loop.
+type batch struct {
+	socket *socket
+	run    func(now time.Time) // b.deliver, made once so that posting allocates nothing
+	n      int
+	packet vrrp.Packet
+
+	msgs    [batchPackets]mmsghdr
+	iovs    [batchPackets]unix.Iovec
+	names   [batchPackets]unix.RawSockaddrInet6
+	control [batchPackets][controlBytes]byte
+	data    []byte
+	size    int
+}
+
+func newBatch(s *socket, size int) *batch {
+	b := &batch{socket: s, size: size, data: make([]byte, batchPackets*size)}
+	b.run = b.deliver
+	for i := range b.msgs {
+		b.iovs[i].Base = &b.data[i*size]
+		b.iovs[i].SetLen(size)
+		h := &b.msgs[i].hdr
+		h.Iov = &b.iovs[i]
+		h.SetIovlen(1)
+		if s.key.IPv6 {
+			h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
+			h.Control = &b.control[i][0]
+		}
+	}
+	return b
+}
+
+// receive fills the batch without waiting.
+func (b *batch) receive(fd int) syscall.Errno {
+	if b.socket.key.IPv6 {
+		for i := range b.msgs {
+			b.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+			b.msgs[i].hdr.SetControllen(controlBytes)
+		}
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.msgs[0])),
+		batchPackets, unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+	b.n = int(n)
+	if errno != 0 {
+		b.n = 0
+	}
+	return errno
+}
+
+// deliver hands the packets to the Router and gives the batch back.
+func (b *batch) deliver(now time.Time) {
+	b.hand(now)
+	b.socket.free <- b
+}
+
+func (b *batch) hand(now time.Time) {
+	s := b.socket
+	if s.closed.Load() {
+		return
+	}
+	for i := range b.n {
+		length := int(b.msgs[i].len)
+		if length > b.size {
+			log.Info("recvmsg(%d) message truncated from %d to %d bytes", s.recvFD, length, b.size)
+			continue
+		}
+		b.packet = vrrp.Packet{Socket: s.id, Bytes: b.data[i*b.size:][:length], HopLimit: -1}
+		if s.key.IPv6 {
+			b.packet.Source = netip.AddrFrom16(b.names[i].Addr)
+			b.readControl(i)
+		}
+		s.deliver(now, &b.packet)
+	}
+}
+
+// readControl takes the destination and the hop limit from message i.
+func (b *batch) readControl(i int) {
+	c := b.control[i][:b.msgs[i].hdr.Controllen]
+	for len(c) >= unix.SizeofCmsghdr {
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
+		if int(h.Len) < unix.SizeofCmsghdr || int(h.Len) > len(c) {
+			return
+		}
+		body := c[unix.SizeofCmsghdr:h.Len]
+		if h.Level == unix.IPPROTO_IPV6 {
+			switch {
+			case h.Type == unix.IPV6_PKTINFO && len(body) >= 16:
+				b.packet.To = netip.AddrFrom16([16]byte(body[:16]))
+			case h.Type == unix.IPV6_HOPLIMIT && len(body) >= 4:
+				b.packet.HopLimit = int(*(*int32)(unsafe.Pointer(&body[0])))
+			}
+		}
+		c = c[min(unix.CmsgSpace(len(body)), len(c)):]
+	}
+}
