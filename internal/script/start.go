@@ -82,7 +82,6 @@ func (p *Process) PID() int {
 // and the thread's ordinary scheduling is what each program inherits.
 func spawner() {
 	runtime.LockOSThread()
-	ordinaryScheduling()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		for r := range requests {
@@ -94,14 +93,48 @@ func spawner() {
 	}
 }
 
-// ordinaryScheduling takes real-time policy and nice value from this thread.
-// Raising the nice value back to 0 needs the privilege that lowering it took.
+// What this process was started with, before it changed anything: its programs
+// get that back.
+var original = readOriginal()
+
+type settings struct {
+	affinity unix.CPUSet
+	core     unix.Rlimit
+	rttime   unix.Rlimit
+}
+
+func readOriginal() (s settings) {
+	_ = unix.SchedGetaffinity(0, &s.affinity)
+	_ = unix.Getrlimit(unix.RLIMIT_CORE, &s.core)
+	_ = unix.Getrlimit(unix.RLIMIT_RTTIME, &s.rttime)
+	return s
+}
+
+// ordinaryScheduling takes real-time policy, nice value and CPU set from this
+// thread. It is done before each fork, for the process sets them on all its
+// threads at any reload.
 func ordinaryScheduling() {
 	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0)
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 0)
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) == nil && set != original.affinity {
+		_ = unix.SchedSetaffinity(0, &original.affinity)
+	}
+}
+
+// ordinaryLimits gives the new process back the limits that were changed here.
+// The runtime does it for open files.
+func ordinaryLimits(pid int) {
+	for what, want := range map[int]*unix.Rlimit{unix.RLIMIT_CORE: &original.core, unix.RLIMIT_RTTIME: &original.rttime} {
+		var have unix.Rlimit
+		if unix.Getrlimit(what, &have) == nil && have != *want {
+			_ = unix.Prlimit(pid, what, want, nil)
+		}
+	}
 }
 
 func (r request) fork(null uintptr) {
+	ordinaryScheduling()
 	path, argv := r.cmd.argv(r.extra)
 	pidfd := -1
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
@@ -119,6 +152,7 @@ func (r request) fork(null uintptr) {
 		go r.done(Status{Err: err})
 		return
 	}
+	ordinaryLimits(pid)
 	r.proc.mu.Lock()
 	r.proc.pid = pid
 	if r.proc.pending != 0 {

@@ -6,8 +6,9 @@ import (
 	"github.com/keepalived-go/keepalived/internal/script"
 )
 
-// Post hands a function to the loop that owns the caller's state.
-type Post func(func(now time.Time))
+// Post hands a function to the loop that owns the caller's state
+// (process.Loop.Post). It reports false once the loop has ended.
+type Post func(func(now time.Time)) bool
 
 // Script is one vrrp_script as the runner needs it.
 type Script struct {
@@ -48,12 +49,12 @@ type FileEvent struct {
 // ParamMatch is how a tracked process's arguments are compared.
 type ParamMatch int
 
-// The values of param_match; none given means ParamExact.
+// The values of param_match, numbered as vrrp.ParamMatch.
 const (
-	ParamAny     ParamMatch = iota // no parameters were given and no param_match: not looked at
+	ParamNone    ParamMatch = iota // not given: with Params as ParamExact
 	ParamExact                     // all must be equal
-	ParamPartial                   // the first ones must be equal, more may follow
 	ParamInitial                   // as partial, the last given one may be a prefix
+	ParamPartial                   // the first ones must be equal, more may follow
 )
 
 // Process is one vrrp_track_process.
@@ -66,7 +67,7 @@ type Process struct {
 	ParamMatch  ParamMatch
 
 	Quorum    int // up from this many; default 1
-	QuorumMax int // down above this many; 0 means no limit
+	QuorumMax int // down above this many; negative means no limit
 
 	ForkDelay      time.Duration // a gain by fork is reported this much later
 	TerminateDelay time.Duration // a loss is reported this much later
