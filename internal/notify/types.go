@@ -24,7 +24,8 @@ type MailConfig struct {
 	ConnectTimeout time.Duration // smtp_connect_timeout, for connect and each reply; 0 means 30 s
 	From           string        // notification_email_from, as configured
 	To             []string      // notification_email, as configured
-	RouterID       string        // in brackets before each subject
+	RouterID       string        // in brackets before each subject; empty: the host name
+	NoFaults       bool          // no_email_faults: nothing about FAULT of VRRP
 }
 
 // Letter is one mail to send, to all recipients.

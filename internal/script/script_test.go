@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // write makes an executable shell script in a directory of the test.
@@ -163,14 +165,7 @@ func TestSignal(t *testing.T) {
 	path := write(t, dir, "group", "#!/bin/sh\nsleep 1000 &\n: >"+ready+"\nwait\n", 0o755)
 	end := make(chan Status, 1)
 	p := Start(Command{Args: []string{path}, Cred: Own()}, func(s Status) { end <- s })
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := os.Stat(ready); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("script did not start")
-		}
-	}
+	nettest.Eventually(t, 10*time.Second, "the script has started", func() bool { _, err := os.Stat(ready); return err == nil })
 	group := p.PID()
 	p.Signal(syscall.SIGKILL)
 	if s := <-end; s.Signal != int(syscall.SIGKILL) {
@@ -180,14 +175,7 @@ func TestSignal(t *testing.T) {
 		t.Errorf("PID = %d after the end, want 0", p.PID())
 	}
 	p.Signal(syscall.SIGKILL) // must not reach anybody
-	for deadline := time.Now().Add(10 * time.Second); unix.Kill(-group, 0) == nil; {
-		if alive(group) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("group %d still has members", group)
-		}
-	}
+	nettest.Eventually(t, 10*time.Second, "the whole group has ended", func() bool { return alive(group) == 0 })
 }
 
 // alive counts the members of a process group that are not zombies; in a
@@ -232,11 +220,7 @@ func TestMany(t *testing.T) {
 	for i := range procs {
 		procs[i] = Start(Command{Args: []string{"/bin/sleep", "1000"}, Cred: Own()}, func(s Status) { end <- s })
 	}
-	for deadline := time.Now().Add(30 * time.Second); procs[n-1].PID() == 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("not all were started")
-		}
-	}
+	nettest.Eventually(t, 30*time.Second, "all have started", func() bool { return procs[n-1].PID() != 0 })
 	threads, _ := os.ReadDir("/proc/self/task")
 	for _, p := range procs {
 		p.Signal(syscall.SIGTERM)

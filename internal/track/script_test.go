@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/nettest"
 	"github.com/keepalived-go/keepalived/internal/script"
 )
 
@@ -165,14 +166,7 @@ func TestScriptTimeoutLadder(t *testing.T) {
 
 func waitFile(t *testing.T, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if _, err := os.Stat(name); err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s did not appear", name)
-		}
-	}
+	nettest.Eventually(t, 20*time.Second, name+" appears", func() bool { _, err := os.Stat(name); return err == nil })
 }
 
 func TestScriptFailures(t *testing.T) {

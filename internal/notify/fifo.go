@@ -1,0 +1,202 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/script"
+)
+
+// How long a FIFO script has to end after each step: end of file, SIGTERM,
+// SIGKILL.
+const (
+	fifoScriptEOF  = 200 * time.Millisecond
+	fifoScriptTerm = time.Second
+)
+
+// FIFO is a named pipe to which one line is written per event. A nil FIFO
+// writes nowhere. Write belongs to one goroutine, the loop.
+type FIFO struct {
+	cfg     FIFOConfig
+	fd      int
+	made    bool // by us: removed when no longer used
+	script  *runningScript
+	losing  uint64        // lines lost since one went through
+	lost    atomic.Uint64 // in all
+	failing bool          // an error other than a full pipe was logged
+}
+
+// runningScript is the FIFO's script while it runs.
+type runningScript struct {
+	proc *script.Process
+	end  chan struct{}
+}
+
+// OpenFIFO makes the FIFO if it is missing, opens it and starts its script.
+// The error's text is what the log is to say; there is no FIFO then.
+func OpenFIFO(c FIFOConfig) (*FIFO, error) {
+	f := &FIFO{cfg: c}
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	f.startScript()
+	return f, nil
+}
+
+// what is the beginning of messages: "", "vrrp " or "lvs ", then "notify fifo".
+func (c FIFOConfig) what() string {
+	if c.Kind == "" {
+		return "notify fifo"
+	}
+	return c.Kind + " notify fifo"
+}
+
+func (f *FIFO) open() error {
+	c := f.cfg
+	switch err := unix.Mkfifo(c.Path, 0o644); {
+	case err == nil:
+		f.made = true
+		if err := unix.Lchown(c.Path, int(c.Cred.UID), int(c.Cred.GID)); err != nil {
+			log.Info("Failed to set uid:gid for fifo %s", c.Path)
+		}
+	case !errors.Is(err, unix.EEXIST):
+		return fmt.Errorf("Unable to create %s %s", c.what(), c.Path) //lint:ignore ST1005 the reference's text
+	}
+	if info, err := os.Lstat(c.Path); err != nil || !f.ours(info) {
+		return fmt.Errorf("%s %s is not a fifo we own - not using", c.what(), c.Path)
+	}
+	// Both ways, so that opening never waits for a reader and writing never
+	// gets EPIPE.
+	fd, err := unix.Open(c.Path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		//lint:ignore ST1005 the reference's text
+		return fmt.Errorf("Unable to open %s %s - errno %d", c.what(), c.Path, err.(unix.Errno))
+	}
+	f.fd = fd
+	return nil
+}
+
+// ours reports whether the file is a FIFO of this process's or the configured
+// user.
+func (f *FIFO) ours(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode()&fs.ModeNamedPipe != 0 &&
+		(st.Uid == uint32(os.Geteuid()) || st.Uid == f.cfg.Cred.UID)
+}
+
+// startScript starts the script with the FIFO's path as last argument. If it
+// ends by itself it is started again only at the next reload.
+func (f *FIFO) startScript() {
+	if f.cfg.Script == nil {
+		return
+	}
+	run := &runningScript{end: make(chan struct{})}
+	c, what := *f.cfg.Script, f.cfg.what()
+	run.proc = script.Start(c, func(end script.Status) {
+		complain(c, end)
+		log.Info("%s script terminated", what)
+		close(run.end)
+	}, f.cfg.Path)
+	f.script = run
+}
+
+// stop ends the script: it has seen the end of the FIFO, then gets SIGTERM,
+// then SIGKILL. It takes up to two seconds and belongs to no loop.
+func (r *runningScript) stop() {
+	for _, step := range []struct {
+		sig  syscall.Signal
+		wait time.Duration
+	}{{0, fifoScriptEOF}, {syscall.SIGTERM, fifoScriptTerm}, {syscall.SIGKILL, fifoScriptTerm}} {
+		if step.sig != 0 {
+			r.proc.Signal(step.sig)
+		}
+		select {
+		case <-r.end:
+			return
+		case <-time.After(step.wait):
+		}
+	}
+}
+
+// Write writes one line, without its newline, in one piece. A full FIFO loses
+// the line; how many were lost is said when one goes through again.
+func (f *FIFO) Write(line string) {
+	if f == nil {
+		return
+	}
+	_, err := unix.Write(f.fd, []byte(line+"\n"))
+	switch {
+	case err == nil:
+		if f.losing > 0 {
+			log.Info("%s %s lost %d lines that nobody read", f.cfg.what(), f.cfg.Path, f.losing)
+		}
+		f.losing, f.failing = 0, false
+	case errors.Is(err, unix.EAGAIN):
+		f.losing++
+		f.lost.Add(1)
+	default:
+		f.lost.Add(1)
+		if !f.failing {
+			log.Info("%s write error: %v", f.cfg.what(), err)
+		}
+		f.failing = true
+	}
+}
+
+// Lost returns how many lines did not go through so far.
+func (f *FIFO) Lost() uint64 {
+	if f == nil {
+		return 0
+	}
+	return f.lost.Load()
+}
+
+// Reload makes the FIFO what a new configuration says, nil for none, and
+// returns it. One with the same path and owner stays open, so readers go on
+// reading; its script is started anew. An error means there is no FIFO now.
+func (f *FIFO) Reload(c *FIFOConfig) (*FIFO, error) {
+	switch {
+	case f == nil && c == nil:
+		return nil, nil
+	case f == nil:
+		return OpenFIFO(*c)
+	case c == nil || c.Path != f.cfg.Path || c.Cred.UID != f.cfg.Cred.UID || c.Cred.GID != f.cfg.Cred.GID:
+		go f.Close()
+		if c == nil {
+			return nil, nil
+		}
+		return OpenFIFO(*c)
+	}
+	old := f.script
+	f.cfg, f.script = *c, nil
+	f.startScript()
+	if old != nil {
+		old.proc.Signal(syscall.SIGTERM)
+		go old.stop()
+	}
+	return f, nil
+}
+
+// Close closes the FIFO, ends its script and removes the file if it was made
+// here. What was written before can still be read. It can take two seconds, if
+// the script does not want to end.
+func (f *FIFO) Close() {
+	if f == nil {
+		return
+	}
+	if f.made {
+		_ = os.Remove(f.cfg.Path)
+	}
+	unix.Close(f.fd)
+	if f.script != nil {
+		f.script.stop()
+	}
+}
