@@ -49,6 +49,8 @@ const (
 
 // ServiceConfig is one virtual_server block.
 type ServiceConfig struct {
+	Line string // "FILE:LINE" of the block, for messages; may be empty
+
 	// Identity: which of Addr, Mark and Group holds is told by Target.
 	Target Target
 	Addr   netip.AddrPort // port 0: any port, persistent services only
@@ -168,6 +170,7 @@ type Script struct {
 	// Args is the argument vector; Args[0] is the program. A program without
 	// a slash is looked up in PATH at run time.
 	Args []string
+	Text string // as written, for dumps
 	// User and Group as configured; empty: the default user of scripts
 	// (script_user, else keepalived_script, else the daemon's own).
 	User, Group string
