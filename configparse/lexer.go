@@ -1,0 +1,261 @@
+package configparse
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Bounds against input that would never end. All are far above what a real
+// configuration needs.
+const (
+	maxExpanded = 4_000_000 // lines out of ~SEQ, ~LST and multi-line definitions
+	maxDepth    = 200       // files and expansions inside each other
+	maxOpened   = 20_000    // files read
+)
+
+// lexer reads lines and yields items. See token.go for why there are two.
+type lexer struct {
+	env   *Env
+	open  Opener
+	child bool // reads the parent's recording
+
+	sources  []source
+	at       position // of the line being read; line 0 before the first and after the last
+	dir      string
+	defs     map[string]definition
+	multi    *multiline // definition that goes on on the next line
+	checks   includeCheck
+	several  bool // the -f pattern matched several files
+	opened   int
+	expanded int
+	random   func(n uint64) uint64
+
+	queue  []item // statements of the current line that are not yet taken
+	taken  int
+	record []rawLine // what the children will read
+
+	// stop ends the reading: a bound was reached.
+	stop bool
+}
+
+// rawLine is a line as the parent leaves it to the children: without comment,
+// before definitions are replaced.
+type rawLine struct {
+	text string
+	at   position
+}
+
+// source yields raw lines and knows where they are.
+type source interface {
+	// next gives the next line. raw is true for lines of files, which still
+	// have their comments.
+	next(l *lexer) (text string, raw, ok bool)
+	close(l *lexer)
+}
+
+func newLexer(open Opener, env *Env) *lexer {
+	return &lexer{env: env, open: open, dir: open.Dir(), defs: map[string]definition{},
+		random: newRandom(env.Seed), checks: env.includeChecks()}
+}
+
+// next gives the next statement or message, and false at the end of the input.
+func (l *lexer) next() (item, bool) {
+	for l.taken == len(l.queue) {
+		l.queue, l.taken = l.queue[:0], 0
+		if !l.readLine() {
+			break
+		}
+	}
+	if l.taken == len(l.queue) {
+		l.at = position{}
+		return item{}, false
+	}
+	l.taken++
+	return l.queue[l.taken-1], true
+}
+
+func (l *lexer) emit(it item) { l.queue = append(l.queue, it) }
+
+func (l *lexer) message(class Class, format string, args ...any) {
+	l.emit(item{kind: itemMessage, class: class, text: fmt.Sprintf(format, args...), at: l.at})
+}
+
+func (l *lexer) push(s source) {
+	if len(l.sources) >= maxDepth {
+		l.message(GeneralError, "definitions or files are nested more than %d deep - ignoring", maxDepth)
+		return
+	}
+	l.sources = append(l.sources, s)
+}
+
+// readLine handles one raw line. False: there are no more.
+func (l *lexer) readLine() bool {
+	for len(l.sources) > 0 && !l.stop {
+		top := l.sources[len(l.sources)-1]
+		text, raw, ok := top.next(l)
+		if ok {
+			l.line(text, raw)
+			return true
+		}
+		top.close(l)
+		l.sources = l.sources[:len(l.sources)-1]
+		if len(l.queue) > 0 {
+			return true
+		}
+	}
+	l.sources = nil
+	return false
+}
+
+// line is the order of work of grammar.md 6.6.
+func (l *lexer) line(s string, raw bool) {
+	empty := s == ""
+	if raw {
+		s = l.trim(s)
+		if !l.child && (s != "" || l.multi != nil) && l.fromFile() {
+			l.record = append(l.record, rawLine{s, l.at})
+		}
+	}
+	if l.multi != nil {
+		if s != "" || empty || l.child {
+			l.multi.add(l, s)
+		}
+		return
+	}
+	if strings.IndexByte("@$~", first(s)) >= 0 {
+		s = l.condition(s)
+		if l.define(s) || l.repeat(s) {
+			return
+		}
+	}
+	if strings.IndexByte(s, '$') >= 0 {
+		var changed bool
+		if s, changed = l.substitute(s); changed {
+			s, _ = uncomment(s)
+			s = trimEnd(strings.TrimLeft(s, blanks))
+		}
+	}
+	if kind, pattern, ok := isInclude(s); ok {
+		l.include(kind, pattern)
+		return
+	}
+	l.cut(s)
+}
+
+// fromFile tells whether no expansion is being read: its lines are not
+// recorded, since the children expand the line that led to them again.
+func (l *lexer) fromFile() bool {
+	_, ok := l.sources[len(l.sources)-1].(*fileSource)
+	return ok && !l.insideExpansion()
+}
+
+func (l *lexer) insideExpansion() bool {
+	for _, s := range l.sources {
+		switch s.(type) {
+		case *lines, *sequence:
+			return true
+		}
+	}
+	return false
+}
+
+// trim does what is done to a line of a file before anything else.
+func (l *lexer) trim(s string) string {
+	body := strings.TrimLeft(s, blanks)
+	l.at.column += int32(len(s) - len(body))
+	body, open := uncomment(body)
+	if open {
+		l.message(GeneralError, "Unterminated quote '%s'", strings.TrimRight(body, blanks))
+	}
+	return trimEnd(body)
+}
+
+// first is the first byte of s, or a blank.
+func first(s string) byte {
+	if s == "" {
+		return ' '
+	}
+	return s[0]
+}
+
+// fileSource reads the bytes of a file as the C library's fgets would with the
+// original's buffer.
+type fileSource struct {
+	ref  *fileRef
+	data []byte
+	line int32
+
+	// What was in force outside, put back at the end.
+	back   position
+	dir    string
+	checks includeCheck
+}
+
+func (f *fileSource) next(l *lexer) (string, bool, bool) {
+	for len(f.data) > 0 {
+		chunk := f.data[:min(len(f.data), maxLine)]
+		end := bytes.IndexByte(chunk, '\n')
+		if end >= 0 {
+			chunk = chunk[:end+1]
+		}
+		f.data = f.data[len(chunk):]
+		l.at = position{file: f.ref, line: f.line, column: 1}
+		f.line++
+		switch {
+		case end < 0 && len(chunk) == maxLine:
+			l.message(GeneralError, "line too long - ignoring")
+		case bytes.IndexByte(chunk, 0) >= 0:
+			l.message(GeneralError, "configuration appears to have embedded NULs - ignoring line")
+		default:
+			l.at.line = f.line
+			return string(bytes.TrimRight(chunk, "\r\n")), true, true
+		}
+	}
+	return "", false, false
+}
+
+func (f *fileSource) close(l *lexer) {
+	l.at, l.dir, l.checks = f.back, f.dir, f.checks
+}
+
+// recording gives the children what the parent read.
+type recording struct {
+	lines []rawLine
+	n     int
+}
+
+func (r *recording) next(l *lexer) (string, bool, bool) {
+	if r.n == len(r.lines) {
+		return "", false, false
+	}
+	r.n++
+	l.at, l.dir = r.lines[r.n-1].at, r.lines[r.n-1].at.file.dir
+	return r.lines[r.n-1].text, true, true
+}
+
+func (r *recording) close(*lexer) {}
+
+// readRecording gives the items of the second reading.
+func readRecording(first *lexer) []item {
+	l := newLexer(first.open, first.env)
+	l.child = true
+	l.push(&recording{lines: first.record})
+	items := make([]item, 0, len(first.record)+len(first.record)/4)
+	for {
+		it, ok := l.next()
+		if !ok {
+			return items
+		}
+		items = append(items, it)
+	}
+}
+
+// resolve makes a name absolute.
+func (l *lexer) resolve(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(l.dir, name)
+}
