@@ -20,7 +20,7 @@ type Result struct {
 	// Code is the HTTP status, the rcode of a DNS answer, the exit status or
 	// signal of a program, or the errno of a failed system call.
 	Code int
-	// Text says more about a failure, for the log: "connection refused".
+	// Text says more about a failure, for the log: "Connection refused".
 	Text string
 	// Received is the length of an HTTP body if it differs from Announced,
 	// its Content-Length; both zero otherwise.
