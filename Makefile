@@ -1,20 +1,30 @@
-# Targets for people: make, make test, make demo, make check, make deb.
-GO      ?= go
-VERSION ?= 2.4.3
-BIN     := bin
-LDFLAGS := -s -w
+# make, make demo, make test; make check before a commit; make deb for a package.
+GO          ?= go
+BIN         := bin
+LDFLAGS     := -s -w
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PREFIX  ?= /usr
-export GOTOOLCHAIN ?= local
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
+PREFIX      ?= /usr
+DESTDIR     ?=
+SEED        ?= 1
+HOURS       ?= 1000
+FUZZTIME    ?= 60s
 
-.PHONY: all build check fmt vet lint race test bench sim fuzz demo deb packages install clean deps
+export PKG_VERSION ?= 2.4.3+go0.1.0
+export PKG_ARCH    ?= $(shell $(GO) env GOARCH)
+
+# Packages whose tests are worth the race detector: those with goroutines.
+RACE := ./internal/process ./internal/log ./internal/track ./internal/notify ./internal/script ./checker ./internal/watchdog
+
+.PHONY: all build check fmt vet lint race test quick demo deb packages bench sim fuzz man install clean
 
 all: build
 
 build:
+	@packaging/deps build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
 
-check: fmt vet lint race
+check: fmt vet lint race quick
 
 fmt:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
@@ -26,7 +36,59 @@ lint:
 	$(GO) run $(STATICCHECK) ./...
 
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -short $(RACE)
+
+quick:
+	$(GO) test ./...
+
+# Everything, as root where it can be: namespaces with real sockets, Debian's
+# keepalived as the peer, and IPVS in the virtual machine.
+test:
+	@packaging/deps test
+	$(MAKE) fmt vet lint build
+	$(GO) test -count=1 -p 1 -timeout 35m ./...
+
+demo:
+	@packaging/deps demo
+	@$(MAKE) --no-print-directory build
+	@CGO_ENABLED=0 $(GO) build -o $(BIN)/demo ./internal/demo
+	@$(BIN)/demo -keepalived $(BIN)/keepalived
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+sim:
+	$(GO) test ./internal/sim -run Sim -count=1 -timeout 0 -args -seed $(SEED) -hours $(HOURS)
+
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+man:
+	@mkdir -p dist/man
+	@for page in keepalived.8 keepalived.conf.5 genhash.1; do gzip -9n < packaging/man/$$page > dist/man/$$page.gz; done
+
+deb: build man
+	$(GO) run $(NFPM) package -f packaging/nfpm.yaml -p deb -t dist/
+
+packages: deb
+	$(GO) run $(NFPM) package -f packaging/nfpm.yaml -p rpm -t dist/
+	$(GO) run $(NFPM) package -f packaging/nfpm.yaml -p apk -t dist/
+
+install: build man
+	install -D -m 0755 $(BIN)/keepalived $(DESTDIR)$(PREFIX)/sbin/keepalived
+	install -D -m 0755 $(BIN)/genhash $(DESTDIR)$(PREFIX)/bin/genhash
+	install -D -m 0755 $(BIN)/keepalivedctl $(DESTDIR)$(PREFIX)/bin/keepalivedctl
+	install -D -m 0644 packaging/keepalived.service $(DESTDIR)/lib/systemd/system/keepalived.service
+	install -d $(DESTDIR)/etc/keepalived $(DESTDIR)/etc/default
+	test -e $(DESTDIR)/etc/default/keepalived || install -m 0644 packaging/default $(DESTDIR)/etc/default/keepalived
+	install -D -m 0644 packaging/keepalived.conf.sample $(DESTDIR)/etc/keepalived/keepalived.conf.sample
+	install -D -m 0644 dist/man/keepalived.8.gz $(DESTDIR)$(PREFIX)/share/man/man8/keepalived.8.gz
+	install -D -m 0644 dist/man/keepalived.conf.5.gz $(DESTDIR)$(PREFIX)/share/man/man5/keepalived.conf.5.gz
+	install -D -m 0644 dist/man/genhash.1.gz $(DESTDIR)$(PREFIX)/share/man/man1/genhash.1.gz
 
 clean:
 	rm -rf $(BIN) dist

@@ -40,13 +40,14 @@ type Descriptors struct {
 	Parent       *os.File // read end of a pipe that ends when the parent dies
 	Ready        *os.File // write end: one byte each time the configuration was read
 	State        *os.File // memory file for the child's successor
+	Control      *os.File // the child's end of the operator's connection (internal/control)
 	BFDIn        *os.File // VRRP, checker: BFD's events
 	BFDToVRRP    *os.File // BFD: the other end of the VRRP child's BFDIn
 	BFDToChecker *os.File // BFD: the other end of the checker's BFDIn
 }
 
 func (d *Descriptors) all() []**os.File {
-	return []**os.File{&d.Config, &d.Parent, &d.Ready, &d.State, &d.BFDIn, &d.BFDToVRRP, &d.BFDToChecker}
+	return []**os.File{&d.Config, &d.Parent, &d.Ready, &d.State, &d.Control, &d.BFDIn, &d.BFDToVRRP, &d.BFDToChecker}
 }
 
 // Env returns the environment entry and the extra files (exec.Cmd.ExtraFiles)

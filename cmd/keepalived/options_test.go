@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keepalived-go/keepalived/internal/log"
+)
+
+func TestOptionsByGetoptRules(t *testing.T) {
+	tests := []struct {
+		args string
+		want func(request) bool
+	}{
+		{"-nlD -f a.conf", func(r request) bool {
+			return r.DontFork && r.LogConsole && r.LogDetail == 1 && r.ConfigFile == "a.conf"
+		}},
+		{"-DD -fa.conf", func(r request) bool { return r.LogDetail == 2 && r.ConfigFile == "a.conf" }},
+		{"--dont-f --use-file=b --log-console", func(r request) bool { return r.DontFork && r.ConfigFile == "b" && r.LogConsole }},
+		{"-tlog.txt", func(r request) bool { return r.ConfigTest && r.ConfigTestFile == "log.txt" }},
+		{"-t=x", func(r request) bool { return r.ConfigTestFile == "=x" }},
+		{"--config-test=x -f c", func(r request) bool { return r.ConfigTestFile == "x" && r.ConfigFile == "c" }},
+		{"-t log.txt", func(r request) bool {
+			return r.ConfigTest && r.ConfigTestFile == "" && slices.Equal(r.unexpected, []string{"log.txt"})
+		}},
+		{"--all -P", func(r request) bool { return r.All && r.NoChecker && !r.NoVRRP }},
+		{"-P --all", func(r request) bool { return r.All && !r.NoChecker }},
+		{"-g", func(r request) bool { return strings.HasSuffix(r.LogFile, "/keepalived.log") }},
+		{"-g/x/y.log", func(r request) bool { return r.LogFile == "/x/y.log" }},
+		{"-u 022", func(r request) bool { return r.UmaskSet && r.Umask == 0o22 }},
+		{"-u 22", func(r request) bool { return r.Umask == 22 }},
+		{"-S 7", func(r request) bool { return r.facility == log.FacilityLocal0+7 }},
+		{"-S local3", func(r request) bool { return r.facility == log.FacilityLocal0+3 }},
+		{"-M", func(r request) bool { return r.CoreDump && r.CorePattern == "core" }},
+		{"-p a -r b -c c -b d", func(r request) bool {
+			return r.PIDFile == "a" && r.VRRPPIDFile == "b" && r.CheckersPIDFile == "c" && r.BFDPIDFile == "d"
+		}},
+	}
+	for _, test := range tests {
+		var stderr bytes.Buffer
+		r, ok := parseOptions(strings.Fields(test.args), &stderr)
+		if !ok || !test.want(r) {
+			t.Errorf("%q: ok = %t, got %+v, stderr %q", test.args, ok, r, &stderr)
+		}
+	}
+}
+
+func TestOptionErrors(t *testing.T) {
+	tests := []struct {
+		args, stderr string
+		ok           bool
+	}{
+		{"-Z", "Unknown option -Z\n", false},
+		{"--badopt", "Unknown option --badopt\n", false},
+		{"-f", "Missing parameter for option -f\n", false},
+		{"--use-file=", "Missing parameter for option --use-file\n", false},
+		{"--use-file", "Missing parameter for option --use-file\n", false},
+		{"-Z --badopt -n", "Unknown option -Z\nUnknown option --badopt\n", false},
+		{"-S 9", "Invalid log facility '9'\n", true},
+	}
+	for _, test := range tests {
+		var stderr bytes.Buffer
+		_, ok := parseOptions(strings.Fields(test.args), &stderr)
+		if ok != test.ok || stderr.String() != test.stderr {
+			t.Errorf("%q: ok = %t, stderr = %q, want %t, %q", test.args, ok, &stderr, test.ok, test.stderr)
+		}
+	}
+}
