@@ -84,6 +84,7 @@ type Global struct {
 	ShutdownTimeout       time.Duration
 	ScriptUser            *vrrp.Command // UID, GID, Groups, User, Group of script_user; nil = none
 	ScriptSecurity        bool          // enable_script_security
+	scriptUserBad         bool          // script_user named nobody: scripts without a user are refused
 	UseSymlinkPaths       bool
 	SupplementaryGroups   bool // set_supplementary_groups
 	Umask                 os.FileMode
