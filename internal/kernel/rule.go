@@ -62,8 +62,11 @@ func (r Rule) normal() Rule {
 	if r.HasMark && r.Mask == 0 {
 		r.Mask = ^uint32(0)
 	}
-	if r.HasMark && r.Mark == 0 && r.Mask == 0 {
-		r.HasMark = false
+	if r.Action != unix.FR_ACT_GOTO {
+		r.Goto = 0
+	}
+	if r.L3MDev {
+		r.Table = 0
 	}
 	return r
 }
@@ -217,8 +220,10 @@ func parseRule(b []byte) (Rule, error) {
 			r.parseAction(typ, v)
 		}
 	}
-	if r.L3MDev {
-		r.Table = 0
+	for _, p := range []netip.Prefix{r.From, r.To} {
+		if p != (netip.Prefix{}) && (!p.IsValid() || p.Addr().Is4() == r.IPv6) {
+			return Rule{}, errMalformed
+		}
 	}
 	return r, nil
 }
