@@ -134,3 +134,8 @@ func Reason(err error) string {
 	}
 	return err.Error()
 }
+
+// NewFault is the refusal of op with errno, as Kernel.Do reports it.
+func NewFault(op Op, errno unix.Errno) *Fault {
+	return &Fault{Errno: errno, Object: op.Object(), cmd: commandOf(op.Verb)}
+}

@@ -119,10 +119,10 @@ func (k *Kernel) servers(key Key) ([]Server, error) {
 }
 
 // Do performs the operations in order, many in one system call. Each that the
-// kernel refuses is given to failed with a *Fault, and the others are done
+// kernel refuses is given to failed with its index, and the others are done
 // all the same. The error is that of the connection, after which nothing is
 // known of the operations not yet answered.
-func (k *Kernel) Do(ops []Op, failed func(Op, *Fault)) error {
+func (k *Kernel) Do(ops []Op, failed func(i int, f *Fault)) error {
 	for start := 0; start < len(ops); {
 		k.c.out = k.c.out[:0]
 		first, n := k.c.seq+1, 0
@@ -141,7 +141,7 @@ func (k *Kernel) Do(ops []Op, failed func(Op, *Fault)) error {
 			op := ops[start+i]
 			var f *Fault
 			if errors.As(k.fault(commandOf(op.Verb), op.Object(), err), &f) {
-				failed(op, f)
+				failed(start+i, f)
 			}
 		})
 		if err != nil {

@@ -34,7 +34,7 @@ func openKernel(t testing.TB) *Kernel {
 
 func do(t testing.TB, k *Kernel, ops []Op) {
 	t.Helper()
-	err := k.Do(ops, func(op Op, f *Fault) { t.Errorf("%s: %v", show(op), f) })
+	err := k.Do(ops, func(i int, f *Fault) { t.Errorf("%s: %v", show(ops[i]), f) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestKernelRefusesWithTheOriginalsText(t *testing.T) {
 		{Verb: AddService, Service: key, Options: Options{Scheduler: "rr"}},
 		{Verb: AddServer, Service: key, Server: srv},
 		{Verb: AddServer, Service: key, Server: srv},
-	}, func(_ Op, f *Fault) { got = append(got, f.Error()) })
+	}, func(_ int, f *Fault) { got = append(got, f.Error()) })
 	want := []string{
 		"IPVS cmd IP_VS_SO_SET_ADD(1154) error: Scheduler or persistence engine not found(2) (10.99.1.28:tcp:80)",
 		"IPVS cmd IP_VS_SO_SET_ADDDEST(1159) error: No such file or directory(2) (10.99.1.28:tcp:80 -> 127.0.0.11:80)",
