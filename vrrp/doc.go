@@ -24,7 +24,8 @@
 //	Next() time.Time              when Tick is wanted; zero = never
 //	Drain() []Effect              what came out, in order; valid until the next Drain
 //	Stop(now, keep)               resign everywhere; keep = --dont-release-vrrp
-//	Snapshot() Snapshot           all there is to see, and to carry over
+//	Snapshot(now) Snapshot        all there is to see, and to carry over
+//	SocketFailed(now, id, failed) a socket could not be opened, or now could
 //
 // Not here: static addresses, routes and rules, VMAC interfaces, scripts and
 // their rise and fall, sockets. They need no decision of an election.

@@ -38,6 +38,27 @@ const (
 	DropOwner
 	DropPeer    // unicast source is not a peer
 	DropPeerTTL // outside the peer's range
-	DropAddress // from our own address and not by a peer's mistake
 	dropCount
 )
+
+// trap tells whether SNMP has a notification for the reason: RFC 2787's
+// vrrpTrapAuthFailure or RFC 6527's vrrpv3ProtoError.
+func (d Drop) trap() bool {
+	switch d {
+	case DropAHMissing, DropAHUnwanted, DropAuthUnknown, DropAuthType, DropPassword,
+		DropAHValue, DropAHSPI, DropAHSequence,
+		DropTTL, DropVersion, DropChecksum:
+		return true
+	}
+	return false
+}
+
+// AuthFailure tells whether the reason is one of authentication, for
+// vrrpTrapAuthFailure; else it is a protocol error.
+func (d Drop) AuthFailure() bool {
+	switch d {
+	case DropTTL, DropVersion, DropChecksum:
+		return false
+	}
+	return d.trap()
+}

@@ -37,6 +37,8 @@ type SendAdvert struct {
 	// Priority is the advert's, 0 = resigning: ENETUNREACH is then silent
 	// while the interface is down.
 	Priority uint8
+
+	buf []byte // holds the bytes of all packets
 }
 
 // Outgoing is one packet of an advertisement.

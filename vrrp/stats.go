@@ -82,6 +82,7 @@ type InstanceSnapshot struct {
 	Skew           time.Duration
 	Deadline       time.Time // next advert or takeover; zero = none
 	PreemptAt      time.Time // end of a running preempt delay
+	LastSent       time.Time // of an advert
 	Holding        bool      // addresses are set
 	Faults         int       // number of reasons to be in FAULT
 	MasterReason   MasterReason
@@ -95,6 +96,8 @@ type InstanceSnapshot struct {
 	Group string // sync group, empty = none
 	// Tracked is the state of what the instance follows, for dumps.
 	Tracked []TrackedSnapshot
+
+	age time.Duration // since the predecessor was known to run
 }
 
 // TrackedSnapshot is one followed object of an instance.
@@ -111,4 +114,42 @@ type GroupSnapshot struct {
 	Name   string
 	State  State
 	Config *GroupConfig `json:"-"`
+}
+
+// count adds a rejected packet to its counter.
+func (s *Stats) count(d Drop) {
+	switch d {
+	case DropLength, DropTotalLength:
+		s.PacketLength++
+	case DropTTL, DropPeerTTL:
+		s.PacketTTL++
+	case DropType:
+		s.InvalidType++
+	case DropInterval:
+		s.AdvertInterval++
+	case DropCast4:
+		s.AddressList++
+	case DropAuthUnknown:
+		s.AuthInvalidType++
+	case DropAuthType, DropAHMissing, DropAHUnwanted:
+		s.AuthTypeMismatch++
+	case DropPassword, DropAHValue, DropAHSPI, DropAHSequence:
+		s.AuthFailure++
+	case DropHMACMissing:
+		s.HMACMissing++
+	case DropHMACMalformed:
+		s.HMACMalformed++
+	case DropHMACKey:
+		s.HMACUnknownKey++
+	case DropHMACInvalid:
+		s.HMACInvalid++
+	case DropHMACStale:
+		s.HMACStale++
+	case DropHMACReplay:
+		s.HMACReplay++
+	case DropChecksum:
+		s.ChecksumErrors++
+	case DropVersion:
+		s.VersionErrors++
+	}
 }
