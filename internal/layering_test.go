@@ -30,11 +30,12 @@ var allowed = map[string][]string{
 	"internal/track":    {"internal/script", "internal/process", "internal/log"},
 	"internal/notify":   {"internal/script", "internal/process", "internal/log"},
 	"internal/control":  {"internal/process", "internal/log"},
+	"internal/host":     {"configparse", "internal/kernel", "internal/script"},
 	"internal/report":   {"vrrp", "internal/bfd", "ipvs", "checker", "configparse"},
-	"internal/vrrpd":    {"vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/checkd":   {"ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/bfdd":     {"internal/bfd", "configparse", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/watchdog": {"configparse", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
+	"internal/vrrpd":    {"internal/host", "vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
+	"internal/checkd":   {"internal/host", "ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
+	"internal/bfdd":     {"internal/host", "internal/bfd", "configparse", "internal/report", "internal/process", "internal/log", "internal/control"},
+	"internal/watchdog": {"configparse", "internal/host", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
 }
 
 // confined lists the third-party modules that only the named packages may import.

@@ -142,6 +142,7 @@ func (r *request) flags(stderr io.Writer) *pflag.FlagSet {
 	})
 	on("version", "v", "Display the version number", func() { r.version = true })
 	on("help", "h", "Display this help message", func() { r.help = true })
+	text("control-socket", "", "FILE|Where keepalivedctl asks (default /run/keepalived/control.sock, or beside the pid file of -p)", &r.ControlSocket)
 	on("keywords", "", "List every configuration keyword and the part of the daemon that acts on it", func() { r.keywords = true })
 	return fs
 }

@@ -167,6 +167,17 @@ type Server struct {
 	path     string
 }
 
+// ListenIn is Listen in a directory that is made if it is not there.
+func ListenIn(dir, path string, answer func(Request) (any, error)) (*Server, error) {
+	old := unix.Umask(0o022)
+	err := os.MkdirAll(dir, 0o755)
+	unix.Umask(old)
+	if err != nil {
+		return nil, fmt.Errorf("make the directory of the control socket: %w", err)
+	}
+	return Listen(path, answer)
+}
+
 // Listen opens the socket at path with mode 0600. A socket that a dead daemon
 // left there is replaced.
 func Listen(path string, answer func(Request) (any, error)) (*Server, error) {

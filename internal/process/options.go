@@ -39,6 +39,8 @@ type Options struct {
 	SNMPSocket        string // -A
 	Namespace         string // -s
 
+	ControlSocket string // --control-socket; where keepalivedctl asks
+
 	CoreDump       bool   // -m, -M
 	CorePattern    string // -M
 	IgnoreSIGINT   bool   // --ignore-sigint

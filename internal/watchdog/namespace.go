@@ -1,0 +1,58 @@
+package watchdog
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// enteredEnv tells a process that it already is in its network namespace.
+const enteredEnv = "KEEPALIVED_GO_NAMESPACE"
+
+// enter puts the whole process into a network namespace (net_namespace, -s).
+// A namespace belongs to a thread, and this program has several: so one thread
+// enters it and runs the program again in place, with the same process id.
+// /run/keepalived becomes /run/keepalived/NAME of the outside, so that daemons
+// of several namespaces do not share pid files.
+func enter(name string) error {
+	if name == "" || os.Getenv(enteredEnv) == name {
+		os.Unsetenv(enteredEnv)
+		return nil
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	f, err := os.Open("/run/netns/" + name)
+	if err != nil {
+		return fmt.Errorf("Failed to open /run/netns/%s: %w", name, err)
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %s: %w", name, err)
+	}
+	if err := ownRun(name); err != nil {
+		return err
+	}
+	env := append(os.Environ(), enteredEnv+"="+name)
+	return fmt.Errorf("start again in namespace %s: %w", name, syscall.Exec(binary, os.Args, env))
+}
+
+// ownRun gives this thread's mount namespace a /run/keepalived of its own.
+func ownRun(name string) error {
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare the mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("keep mounts to this process: %w", err)
+	}
+	dir := "/run/keepalived/" + name
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	if err := unix.Mount(dir, "/run/keepalived", "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", dir, err)
+	}
+	return nil
+}
