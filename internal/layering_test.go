@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/vrrpd":    {"internal/host", "vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/checkd":   {"internal/host", "ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/bfdd":     {"internal/host", "internal/bfd", "configparse", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/watchdog": {"configparse", "internal/host", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
+	"internal/watchdog": {"vrrp", "configparse", "internal/host", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
 }
 
 // confined lists the third-party modules that only the named packages may import.
