@@ -15,6 +15,7 @@ import (
 var pureFiles = []string{
 	"config.go", "doc.go", "effect.go", "file.go", "log.go", "name.go", "pool.go", "quorum.go",
 	"reload.go", "server.go", "stats.go", "verdict.go", "want.go",
+	"dialog.go", "heap.go", "http.go", "smtp.go", "dns.go", "udp.go", "tcp.go",
 }
 
 var pureImports = []string{

@@ -1,0 +1,298 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// SchedulerOptions connect a Scheduler to the loop that owns it.
+type SchedulerOptions struct {
+	// Post hands a function to the owner's loop; false if the loop has ended.
+	Post func(func(now time.Time)) bool
+	// Report is called in the owner's loop with every result, and says when the
+	// check is to run again: usually Pool.Report.
+	Report func(now time.Time, id CheckID, res Result) Next
+	// Runner runs the programs of MISC_CHECK.
+	Runner Runner
+	// TLS is the client side of SSL_GET; nil: no client certificate.
+	TLS *ClientTLS
+	// Limit bounds the attempts under way at once. 0: 4096.
+	Limit int
+}
+
+const (
+	defaultLimit = 4096
+
+	// slack is how much earlier than its time a check may start, so that checks
+	// due within one millisecond share one wake-up.
+	slack = time.Millisecond
+
+	// crowd is how many connections one poller takes before the next is used:
+	// a few checks need no second thread.
+	crowd = 128
+)
+
+// Scheduler runs checks when they are due: one heap of due times, a bounded
+// number of attempts under way, no goroutine for a check that waits. Its
+// methods belong to the owner's loop.
+//
+//	Start --> heap --Tick--> poller, or a goroutine (TLS, scripts)
+//	            ^                      |
+//	            +--Report-- loop <-----+ Post
+type Scheduler struct {
+	opt     SchedulerOptions
+	base    time.Time
+	jobs    map[CheckID]*job
+	due     heap[*job]
+	running int
+	pollers []*poller
+	load    []int // attempts per poller
+	closed  bool
+	late    Lateness
+}
+
+// Lateness says how punctual the scheduler is.
+type Lateness struct {
+	Starts uint64        // attempts started
+	Held   uint64        // of these, started late because Limit was reached
+	Max    time.Duration // latest start after its time
+}
+
+// job is a check as the scheduler knows it.
+type job struct {
+	id     CheckID
+	steps  []step // one, or one per url
+	next   Next
+	paused bool
+	due    slot
+
+	gen     uint32 // grows when a run under way is abandoned
+	running *attempt
+	cancel  context.CancelFunc // of a run in a goroutine
+	spare   *attempt           // to be used again
+}
+
+func (j *job) slot() *slot { return &j.due }
+
+// step is one thing to try: a conversation for the poller, or a prober that
+// needs a goroutine.
+type step struct {
+	end     *endpoint
+	timeout time.Duration
+	talk    dialog
+	prober  Prober
+}
+
+// NewScheduler returns a scheduler without checks.
+func NewScheduler(opt SchedulerOptions) *Scheduler {
+	if opt.Limit == 0 {
+		opt.Limit = defaultLimit
+	}
+	return &Scheduler{opt: opt, base: time.Now(), jobs: map[CheckID]*job{}}
+}
+
+// Apply carries out a Start, Pause or Forget effect; others are none of its
+// business and it reports false.
+func (s *Scheduler) Apply(e Effect) bool {
+	switch e := e.(type) {
+	case Start:
+		s.start(e)
+	case Pause:
+		if j := s.jobs[e.ID]; j != nil {
+			j.paused = true
+			s.due.remove(j)
+		}
+	case Forget:
+		if j := s.jobs[e.ID]; j != nil {
+			s.abandon(j)
+			s.due.remove(j)
+			delete(s.jobs, e.ID)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *Scheduler) start(e Start) {
+	j := s.jobs[e.ID]
+	if j == nil {
+		j = &job{id: e.ID}
+		s.jobs[e.ID] = j
+	}
+	s.abandon(j)
+	j.steps = steps(e.Spec, s.opt)
+	j.paused = false
+	j.next = Next{At: e.At, Step: e.Step}
+	if len(j.steps) > 0 {
+		s.due.put(j, s.stamp(e.At))
+	}
+}
+
+// abandon gives up the run that is under way.
+func (s *Scheduler) abandon(j *job) {
+	if j.running == nil {
+		return
+	}
+	j.gen++
+	j.running.dropped.Store(true)
+	j.running, j.spare = nil, nil
+	if j.cancel != nil {
+		j.cancel()
+		j.cancel = nil
+	}
+}
+
+func (s *Scheduler) stamp(t time.Time) int64 { return int64(t.Sub(s.base)) }
+
+// Next is when Tick is wanted; the zero time: never, or not before an attempt
+// under way has ended.
+func (s *Scheduler) Next() time.Time {
+	if s.due.len() == 0 || s.running >= s.opt.Limit || s.closed {
+		return time.Time{}
+	}
+	return s.base.Add(time.Duration(s.due.top().due.at))
+}
+
+// Tick starts what is due at now.
+func (s *Scheduler) Tick(now time.Time) {
+	if s.closed {
+		return
+	}
+	batch := map[*poller][]*attempt{}
+	limit := s.stamp(now.Add(slack))
+	for s.due.len() > 0 && s.running < s.opt.Limit && s.due.top().due.at <= limit {
+		j := s.due.top()
+		s.due.remove(j)
+		s.late.note(now.Sub(j.next.At), s.running+1 == s.opt.Limit)
+		if p, a := s.launch(j); p != nil {
+			batch[p] = append(batch[p], a)
+		}
+	}
+	for p, list := range batch {
+		p.submit(list...)
+	}
+}
+
+func (l *Lateness) note(late time.Duration, held bool) {
+	l.Starts++
+	l.Max = max(l.Max, late)
+	if held {
+		l.Held++
+	}
+}
+
+// launch begins an attempt; one for a poller is handed back to be submitted
+// with others.
+func (s *Scheduler) launch(j *job) (*poller, *attempt) {
+	a := j.spare
+	if a == nil {
+		a = &attempt{}
+	}
+	j.spare = nil
+	st := j.steps[min(j.next.Step, len(j.steps)-1)]
+	a.job, a.gen = j, j.gen
+	a.end, a.timeout, a.talk = st.end, st.timeout, st.talk
+	a.poller = -1
+	j.running = a
+	s.running++
+	if st.prober != nil {
+		s.run(j, a, st.prober)
+		return nil, nil
+	}
+	i, err := s.choose()
+	if err != nil {
+		a.res = Result{Began: time.Now(), Reason: NoSocket, Text: err.Error()}
+		go s.deliver([]*attempt{a})
+		return nil, nil
+	}
+	a.poller = i
+	s.load[i]++
+	return s.pollers[i], a
+}
+
+// choose finds the first poller that is not crowded, or the emptiest.
+func (s *Scheduler) choose() (int, error) {
+	best := 0
+	for i, n := range s.load {
+		if n < crowd {
+			return i, nil
+		}
+		if n < s.load[best] {
+			best = i
+		}
+	}
+	if len(s.pollers) > 0 && len(s.pollers) >= runtime.GOMAXPROCS(0) {
+		return best, nil
+	}
+	p, err := newPoller(s.deliver)
+	if err != nil {
+		if len(s.pollers) > 0 {
+			return best, nil
+		}
+		return 0, fmt.Errorf("start poller: %w", err)
+	}
+	s.pollers, s.load = append(s.pollers, p), append(s.load, 0)
+	return len(s.pollers) - 1, nil
+}
+
+// run performs an attempt in a goroutine of its own.
+func (s *Scheduler) run(j *job, a *attempt, p Prober) {
+	ctx, cancel := context.WithCancel(context.Background())
+	j.cancel = cancel
+	go func() {
+		defer cancel()
+		began := time.Now()
+		a.res = p.Probe(ctx)
+		a.res.Began, a.res.Took = began, time.Since(began)
+		s.deliver([]*attempt{a})
+	}()
+}
+
+// deliver brings what ended into the owner's loop. It is called outside of it.
+func (s *Scheduler) deliver(list []*attempt) {
+	s.opt.Post(func(now time.Time) { s.ended(now, list) })
+}
+
+func (s *Scheduler) ended(now time.Time, list []*attempt) {
+	for _, a := range list {
+		s.running--
+		if a.poller >= 0 {
+			s.load[a.poller]--
+		}
+		j := a.job
+		if j.gen != a.gen || a.dropped.Load() {
+			continue // abandoned
+		}
+		j.running, j.spare, j.cancel = nil, a, nil
+		j.next = s.opt.Report(now, j.id, a.res)
+		if !j.next.At.IsZero() && !j.paused {
+			s.due.put(j, s.stamp(j.next.At))
+		}
+	}
+}
+
+// Lateness returns the figures since the start.
+func (s *Scheduler) Lateness() Lateness { return s.late }
+
+// Running is how many attempts are under way, and Checks how many are known.
+func (s *Scheduler) Running() int { return s.running }
+
+// Checks is how many checks are known.
+func (s *Scheduler) Checks() int { return len(s.jobs) }
+
+// Close abandons everything.
+func (s *Scheduler) Close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	for _, j := range s.jobs {
+		s.abandon(j)
+	}
+	for _, p := range s.pollers {
+		p.close()
+	}
+}
