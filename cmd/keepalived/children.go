@@ -1,6 +1,11 @@
 package main
 
-import "github.com/keepalived-go/keepalived/internal/process"
+import (
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/vrrpd"
+)
 
 // childMain is what each role runs.
-var childMain = map[string]func(process.Child) int{}
+var childMain = map[string]func(process.Child) int{
+	process.RoleVRRP: vrrpd.Main,
+}

@@ -1,0 +1,179 @@
+package vrrpd
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/kernel"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// Apply carries out what the core decided. Adverts leave before anything else
+// of the pass, in one call per socket; what needs the kernel's answer goes to
+// the worker in order. Apply implements process.Core.
+func (d *daemon) Apply(now time.Time) {
+	for {
+		effects := d.router.Drain()
+		if len(effects) == 0 {
+			break
+		}
+		for _, e := range effects {
+			d.effect(now, e)
+		}
+		d.out.flush(d.isDown)
+		d.worker.put(d.jobs)
+		clear(d.jobs)
+		d.jobs = d.jobs[:0]
+	}
+	d.saveState(now)
+}
+
+func (d *daemon) effect(now time.Time, e vrrp.Effect) {
+	switch e := e.(type) {
+	case *vrrp.SendAdvert:
+		if s := d.sockets[e.Socket]; s != nil && s.open != nil {
+			d.out.add(s.open, e)
+		}
+	case vrrp.Log:
+		d.logLine(e)
+	case vrrp.Sockets:
+		d.setSockets(e.Want)
+	case vrrp.HoldAddrs:
+		d.holdAddrs(e)
+	case vrrp.HoldRoutes:
+		d.holdRoutes(e)
+	case vrrp.HoldRules:
+		d.holdRules(e)
+	case vrrp.Filter: // the firewall is kept in firewall.go
+		d.filter(e)
+	case vrrp.Announce:
+		d.announce(e)
+	case vrrp.Entered:
+		d.stateChanged = true
+		d.after(e.Instance, func() { d.post(func(now time.Time) { d.tell.entered(d, now, e) }) })
+	case vrrp.PriorityChanged:
+		d.after(e.Instance, func() { d.post(func(time.Time) { d.tell.priorityChanged(e) }) })
+	case vrrp.RxLowerPrio:
+		d.after(e.Instance, func() { d.post(func(time.Time) { d.tell.rxLowerPrio(d, e) }) })
+	case vrrp.Rejected: // only SNMP has a use for it
+	case vrrp.SyncRole:
+		d.syncRole(e)
+	default:
+		panic(fmt.Sprintf("effect of unknown type %T", e))
+	}
+}
+
+// after queues what must come after the addresses of the instance.
+func (d *daemon) after(id vrrp.ID, do func()) {
+	d.jobs = append(d.jobs, job{instance: id, do: do})
+}
+
+// post is Loop.Post for those who need no answer.
+func (d *daemon) post(f func(now time.Time)) { d.loop.Post(f) }
+
+func (d *daemon) logLine(l vrrp.Log) {
+	if l.Detail && !log.Detail() {
+		return
+	}
+	switch l.Level {
+	case vrrp.LevelErr:
+		log.Err("%s", l.Text)
+	case vrrp.LevelWarning:
+		log.Warning("%s", l.Text)
+	case vrrp.LevelNotice:
+		log.Notice("%s", l.Text)
+	default:
+		log.Info("%s", l.Text)
+	}
+}
+
+func (d *daemon) holdAddrs(e vrrp.HoldAddrs) {
+	j := job{instance: e.Instance}
+	for _, h := range e.Drop {
+		if a, ok := d.address(h); ok {
+			j.del = append(j.del, a)
+		}
+	}
+	for _, h := range e.Add {
+		a, ok := d.address(h)
+		if !ok {
+			log.Info("Not adding address %v to %s since interface doesn't exist", h.Prefix.Addr(), h.Interface)
+			continue
+		}
+		j.add = append(j.add, a)
+	}
+	if len(j.del)+len(j.add) > 0 {
+		d.jobs = append(d.jobs, j)
+	}
+}
+
+// address is a held address as the kernel takes it. It reports false when its
+// interface does not exist.
+func (d *daemon) address(h vrrp.Held) (kernel.Address, bool) {
+	link := d.links.index(h.Interface)
+	return kernelAddress(h.Address, link), link != 0
+}
+
+// kernelAddress gives an address the defaults of vrrp.md 4.1.
+func kernelAddress(h *vrrp.Address, link int) kernel.Address {
+	a := kernel.Address{
+		Link: link, Prefix: h.Prefix, Broadcast: h.Broadcast, Label: h.Label, Scope: h.Scope,
+		Preferred: kernel.Forever, Valid: kernel.Forever, Protocol: kernel.ProtocolKeepalived,
+	}
+	if h.Peer.IsValid() {
+		a.Peer = h.Peer.Addr()
+		a.Prefix = netip.PrefixFrom(h.Prefix.Addr(), h.Peer.Bits())
+	}
+	for _, f := range []struct {
+		set  bool
+		flag uint32
+	}{
+		{h.Home, unix.IFA_F_HOMEADDRESS},
+		{h.ManageTemp, unix.IFA_F_MANAGETEMPADDR},
+		{h.NoPrefixRoute, unix.IFA_F_NOPREFIXROUTE},
+		{h.AutoJoin, unix.IFA_F_MCAUTOJOIN},
+	} {
+		if f.set {
+			a.Flags |= f.flag
+		}
+	}
+	if h.Prefix.Addr().Is6() {
+		if !h.DAD {
+			a.Flags |= unix.IFA_F_NODAD
+		}
+		switch {
+		case h.PreferredSet:
+			a.Preferred = h.PreferredLft
+		case h.Prefix.IsSingleIP():
+			// Deprecated, so that nobody takes it as source by itself.
+			a.Preferred = 0
+		}
+	}
+	return a
+}
+
+// setAddrs does the addresses of one wave of the worker.
+func (d *daemon) setAddrs(del, add []kernel.Address) {
+	for _, err := range d.kernel.DelAddrs(del) {
+		d.netlinkError(err)
+	}
+	for _, err := range d.kernel.AddAddrs(add) {
+		d.netlinkError(err)
+	}
+}
+
+func (d *daemon) netlinkError(err error) {
+	if err != nil {
+		log.Info("Netlink: error: %v", err)
+	}
+}
+
+// isDown reports whether a socket's interface is not up, or gone.
+func (d *daemon) isDown(s *socket) bool {
+	l, ok := d.links.byIndex[s.ifindex]
+	return s.ifindex != 0 && (!ok || !l.Up())
+}

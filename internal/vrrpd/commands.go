@@ -1,0 +1,117 @@
+package vrrpd
+
+import (
+	"slices"
+
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/script"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// commands holds what was found out about each command of a configuration when
+// it was read: its file and whether it may be run.
+type commands struct {
+	checked map[*vrrp.Command]*script.Command
+	sec     script.Security
+	who     script.Credentials // where a command names nobody
+	unsafe  bool
+}
+
+// command returns the checked form of a command. It reports false for none,
+// and for one that must not be run.
+func (c *commands) command(v *vrrp.Command) (*script.Command, bool) {
+	if v == nil {
+		return nil, false
+	}
+	cmd := c.checked[v]
+	return cmd, cmd != nil
+}
+
+// check looks at every command that something may run and says what is wrong
+// with it.
+func (c *commands) check(conf *configparse.Config) {
+	g := &conf.Global
+	*c = commands{
+		checked: map[*vrrp.Command]*script.Command{},
+		sec:     script.Security{Enabled: g.ScriptSecurity, SymlinkPaths: g.UseSymlinkPaths},
+		who:     script.Own(),
+	}
+	if g.ScriptUser != nil {
+		c.who = credentials(g.ScriptUser, c.who)
+	} else if cred, err := script.Lookup(script.DefaultUser, ""); err == nil {
+		c.who = cred
+	}
+	cfg := &conf.VRRP
+	used := usedTracks(cfg)
+	for i := range cfg.Scripts {
+		s := &cfg.Scripts[i]
+		if !used[trackKey{vrrp.TrackedScript, s.Name}] {
+			log.Info("Warning - script %s is not used", s.Name)
+			continue
+		}
+		if why := c.one(&s.Command); why != "" {
+			log.Info("Disabling track script %s %s", s.Name, why)
+		}
+	}
+	for i := range cfg.Instances {
+		c.notifiers(&cfg.Instances[i].Notify)
+	}
+	for i := range cfg.Groups {
+		c.notifiers(&cfg.Groups[i].Notify)
+	}
+	c.one(g.FIFO.Script)
+	c.one(g.VRRPFIFO.Script)
+	if !g.ScriptSecurity && len(c.checked) > 0 {
+		more := ""
+		if c.unsafe {
+			more = " There are insecure scripts."
+		}
+		log.Info("SECURITY VIOLATION - scripts are being executed but script_security not enabled.%s", more)
+	}
+}
+
+func (c *commands) notifiers(n *vrrp.NotifyConfig) {
+	for _, v := range []*vrrp.Command{n.Master, n.Backup, n.Fault, n.Stop, n.Deleted, n.Any, n.RxLowerPrio} {
+		if why := c.one(v); why != "" {
+			log.Info("Disabling notify script %s %s", v.Argv[0], why)
+		}
+	}
+}
+
+// one checks a command and returns why it is not used.
+func (c *commands) one(v *vrrp.Command) (why string) {
+	if v == nil || len(v.Argv) == 0 {
+		return ""
+	}
+	cmd := &script.Command{Args: slices.Clone(v.Argv), Cred: credentials(v, c.who)}
+	f := cmd.Check(c.sec)
+	for _, l := range f.Lines {
+		log.Info("%s", l)
+	}
+	c.unsafe = c.unsafe || f.Unsafe
+	switch f.Verdict {
+	case script.Usable:
+		c.checked[v] = cmd
+		return ""
+	case script.Insecure:
+		return "due to insecure"
+	case script.NotExecutable:
+		return "since not executable"
+	}
+	return "since not found/accessible"
+}
+
+// credentials are as whom a command runs.
+func credentials(c *vrrp.Command, fallback script.Credentials) script.Credentials {
+	if !c.UserSet {
+		return fallback
+	}
+	cred := script.Credentials{UID: c.UID, GID: c.GID}
+	if c.Groups {
+		if full, err := script.Lookup(c.User, c.Group); err == nil {
+			cred.Groups = full.Groups
+		}
+	}
+	return cred
+}

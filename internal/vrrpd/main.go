@@ -1,0 +1,230 @@
+package vrrpd
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/kernel"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// Signals of the original that have no name in package syscall: SIGRTMIN+2 and
+// SIGRTMAX-1 of glibc.
+const (
+	sigJSON       = syscall.Signal(36)
+	sigStatsClear = syscall.Signal(63)
+)
+
+// stallLimit is how late a deadline may be before the process hears its
+// sockets first and only then acts on deadlines: peers may have said meanwhile
+// that they are master now.
+const stallLimit = 50 * time.Millisecond
+
+// daemon is the VRRP process. Everything in it belongs to the loop, except
+// where a field says otherwise.
+type daemon struct {
+	child  process.Child
+	loop   *process.Loop
+	kernel Kernel
+	watch  *kernel.Watcher
+	worker *worker // runs beside the loop; see job
+
+	// parse turns the parent's archive into a configuration.
+	parse func(archive []byte) (*configparse.Config, []configparse.Problem, error)
+
+	conf   *configparse.Config
+	cfg    *vrrp.Config // conf.VRRP with what the kernel adds
+	cmds   commands
+	router *vrrp.Router
+
+	links       *linkTable
+	sockets     map[vrrp.SocketID]*socketSlot
+	socketOrder []vrrp.SocketID
+	out         outbox
+	jobs        []job // of this pass, for the worker
+
+	statics statics
+	track   trackers
+	tell    teller
+	ann     announcer
+	syncd   syncDaemon
+	wall    firewall
+	sched   scheduling
+
+	state        stateFile
+	stateChanged bool
+
+	stopping   bool
+	exitStatus int
+}
+
+// Main is the VRRP process from its start to its end. It returns the exit
+// status.
+func Main(c process.Child) int {
+	d := newDaemon(c)
+	d.parse = d.parseArchive
+	return d.run()
+}
+
+func newDaemon(c process.Child) *daemon {
+	return &daemon{child: c, links: newLinkTable(), sockets: map[vrrp.SocketID]*socketSlot{}}
+}
+
+func (d *daemon) run() int {
+	signals := make(chan os.Signal, 16)
+	catchSignals(signals, d.child.Options)
+	if status := d.start(); status >= 0 {
+		return status
+	}
+	go d.readSignals(signals)
+	go d.watchParent()
+	d.loop.Run()
+	return d.finish()
+}
+
+// catchSignals takes every signal that does not mean a fault of the program.
+// Those that mean nothing to us are caught too and not ignored, because an
+// ignored signal would stay ignored in scripts.
+func catchSignals(to chan os.Signal, o process.Options) {
+	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU,
+		sigJSON, sigStatsClear, unix.SIGQUIT, unix.SIGALRM, unix.SIGPIPE, unix.SIGABRT, unix.SIGVTALRM, unix.SIGPROF)
+	if o.IgnoreSIGINT {
+		signal.Ignore(unix.SIGINT)
+	}
+}
+
+func (d *daemon) readSignals(signals chan os.Signal) {
+	for s := range signals {
+		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
+			return
+		}
+	}
+}
+
+func (d *daemon) signal(now time.Time, s os.Signal) {
+	switch s {
+	case unix.SIGHUP:
+		d.reload(now)
+	case unix.SIGTERM, unix.SIGINT:
+		d.stop(now)
+	case unix.SIGUSR2:
+		d.dumpStats(now, false)
+	case sigStatsClear:
+		d.dumpStats(now, true)
+	case unix.SIGXCPU:
+		log.Info("VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased")
+	}
+}
+
+// watchParent stops the process in order when its parent has died.
+func (d *daemon) watchParent() {
+	if d.child.Parent == nil {
+		return
+	}
+	b := make([]byte, 1)
+	for {
+		n, err := d.child.Parent.Read(b)
+		if n == 0 || err != nil {
+			d.loop.Post(d.stop)
+			return
+		}
+	}
+}
+
+// Next implements process.Core.
+func (d *daemon) Next() time.Time {
+	next := d.router.Next()
+	if !d.stopping {
+		next = earliest(next, d.track.next())
+		next = earliest(next, d.state.next())
+	}
+	return next
+}
+
+// earliest is the earlier of two deadlines, of which zero means none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Tick implements process.Core.
+func (d *daemon) Tick(now time.Time) {
+	if due := d.router.Next(); !due.IsZero() {
+		if late := now.Sub(due); late >= 0 {
+			d.sched.note(d, late)
+			if late > stallLimit {
+				d.drainSockets()
+				now = time.Now()
+			}
+		}
+	}
+	d.router.Tick(now)
+	if !d.stopping {
+		d.track.tick(now)
+	}
+}
+
+// stop resigns everywhere and undoes what was set (vrrp.md 3.8).
+func (d *daemon) stop(now time.Time) {
+	if d.stopping {
+		return
+	}
+	d.stopping = true
+	d.child.Respawned = false
+	keep := d.child.Options.DontReleaseVRRP
+	d.track.stop()
+	d.stopSync(now)
+	d.router.Stop(now, keep)
+	d.Apply(now)
+	d.statics.remove(d)
+	d.Apply(now)
+	d.setSockets(nil)
+	d.state.clear()
+	// What is queued for the worker ends with the STOP notifications.
+	d.worker.put([]job{{instance: -1, do: func() {
+		d.post(func(time.Time) { d.loop.Stop() })
+	}}})
+}
+
+// stopWait is how long running notify scripts are waited for at a stop.
+const stopWait = time.Second
+
+// finish undoes what the process has set up outside, after the loop has ended.
+func (d *daemon) finish() int {
+	if d.watch != nil {
+		d.watch.Close()
+	}
+	d.worker.close()
+	d.track.close()
+	d.tell.close(stopWait)
+	logStopped()
+	return d.exitStatus
+}
+
+func logStopped() {
+	if !log.Detail() {
+		log.Info("Stopped")
+		return
+	}
+	self, children := process.CPUTimes()
+	sec := func(t unix.Timeval) (int64, int64) { return int64(t.Sec), int64(t.Usec) }
+	us, uu := sec(self.Utime)
+	ss, su := sec(self.Stime)
+	cus, cuu := sec(children.Utime)
+	css, csu := sec(children.Stime)
+	if cus+cuu+css+csu == 0 {
+		log.Info("Stopped - used %d.%06d user time, %d.%06d system time", us, uu, ss, su)
+		return
+	}
+	log.Info("Stopped - used (self/children) %d.%06d/%d.%06d user time, %d.%06d/%d.%06d system time",
+		us, uu, cus, cuu, ss, su, css, csu)
+}

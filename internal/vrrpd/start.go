@@ -1,0 +1,249 @@
+package vrrpd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/kernel"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/script"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// start brings the process to where the loop takes over. It returns -1, or the
+// exit status of a process that cannot start.
+func (d *daemon) start() int {
+	if err := d.openKernel(); err != nil {
+		log.Err("%v", err)
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+			return process.ExitPermission
+		}
+		return process.ExitFatal
+	}
+	conf, status := d.load()
+	if status >= 0 {
+		return status
+	}
+	var err error
+	if d.loop, err = process.NewLoop(d); err != nil {
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+	d.worker = newWorker(d.setAddrs)
+	d.router = vrrp.New(vrrp.Options{Detail: log.Detail(), Uptime: uptime()})
+	now := time.Now()
+	if err := d.readNetwork(now); err != nil {
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+	if err := d.track.open(d); err != nil {
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+	d.adopt(now, conf, true)
+	d.sched.set(d)
+	return -1
+}
+
+// openKernel connects to the network stack and begins to watch it. Watching
+// comes first, so that nothing between it and the listing is missed.
+func (d *daemon) openKernel() error {
+	k, err := kernel.Open()
+	if err != nil {
+		return fmt.Errorf("netlink: %w", err)
+	}
+	d.kernel = k
+	log.Detailf("Registering Kernel netlink reflector")
+	log.Detailf("Registering Kernel netlink command channel")
+	if err := d.openRaw(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// openRaw finds out at once whether the process may open raw sockets.
+func (d *daemon) openRaw() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 112)
+	if err != nil {
+		return fmt.Errorf("open a raw socket (is the process root, or has CAP_NET_RAW?): %w", err)
+	}
+	return unix.Close(fd)
+}
+
+// load parses the parent's copy of the configuration. It prints the problems
+// of the VRRP pass. It returns -1, or the exit status of a process that cannot
+// go on with it.
+func (d *daemon) load() (*configparse.Config, int) {
+	b, err := d.child.Config()
+	if err != nil {
+		log.Err("%v", err)
+		return nil, process.ExitFatal
+	}
+	conf, problems, err := d.parse(b)
+	if err != nil {
+		log.Err("read the configuration: %v", err)
+		return nil, process.ExitFatal
+	}
+	for _, p := range problems {
+		if p.Pass == configparse.VRRP {
+			log.Info("%v", p)
+		}
+	}
+	if conf.Failed[configparse.VRRP] {
+		return conf, process.ExitConfig
+	}
+	return conf, -1
+}
+
+// parseArchive parses what the parent handed over.
+func (d *daemon) parseArchive(b []byte) (*configparse.Config, []configparse.Problem, error) {
+	archive, err := configparse.DecodeArchive(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	conf, problems := configparse.Load(archive, d.child.Options.ConfigFile, d.environment(archive.Seed))
+	return conf, problems, nil
+}
+
+// environment is what the parser may ask the system in this process.
+func (d *daemon) environment(seed uint64) configparse.Env {
+	host, _ := os.Hostname()
+	id := d.child.Options.ConfigID
+	if id == "" {
+		id = configparse.DefaultConfigID(host)
+	}
+	links := map[string]configparse.Link{}
+	list, err := d.kernel.Links()
+	if err != nil {
+		log.Err("Netlink: %v", err)
+	}
+	byIndex := map[int]string{}
+	for _, l := range list {
+		byIndex[l.Index] = l.Name
+	}
+	for _, l := range list {
+		links[l.Name] = configparse.Link{
+			Index: l.Index, MTU: l.MTU, Loopback: l.Flags&unix.IFF_LOOPBACK != 0, NoMulticast: !l.Multicast(),
+			Ethernet: l.Type == unix.ARPHRD_ETHER, VRF: l.Kind == "vrf", Table: l.VRFTable,
+			Kind: l.Kind, Base: byIndex[l.Parent],
+		}
+	}
+	return configparse.Env{
+		ConfigID: id, HostName: host, Seed: seed, CPUs: runtime.NumCPU(),
+		IncludeChecks: d.child.Options.AllConfig, Namespace: d.child.Options.Namespace,
+		SNMPSocket: d.child.Options.SNMPSocket, Getenv: os.Getenv,
+		Link: func(name string) (configparse.Link, bool) { l, ok := links[name]; return l, ok },
+		User: func(name string) (configparse.User, bool) {
+			c, err := script.Lookup(name, "")
+			return configparse.User{UID: c.UID, GID: c.GID}, err == nil
+		},
+	}
+}
+
+// readNetwork tells the core all links and addresses there are.
+func (d *daemon) readNetwork(now time.Time) error {
+	w, err := d.kernel.Watch(kernel.WatchOptions{Routes: true, Rules: true}, func(events []kernel.Event) {
+		d.loop.Post(func(now time.Time) { d.kernelEvents(now, events) })
+	})
+	if err != nil {
+		return err
+	}
+	d.watch = w
+	links, err := d.kernel.Links()
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		d.links.byIndex[l.Index], d.links.byName[l.Name] = l, l.Index
+	}
+	for _, l := range links {
+		d.linkState(now, d.links.view(l, true))
+	}
+	addrs, err := d.kernel.Addrs()
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		d.addrEvent(now, a, false, false)
+	}
+	return nil
+}
+
+// adopt makes a configuration the one in force: at the start, and at each
+// reload.
+func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
+	d.conf, d.cfg = conf, &conf.VRRP
+	for _, n := range conf.Unused {
+		log.Detailf("(%s: Line %d) %s", n.File, n.Line, n.Text)
+	}
+	if name := processName(&conf.Global); name != "" {
+		if err := process.SetName(name); err != nil {
+			log.Info("%v", err)
+		}
+	}
+	d.cmds.check(conf)
+	d.resolve()
+	if first {
+		d.tell.set(d)
+	}
+	d.track.set(d, now, first)
+	d.openAnnouncer()
+	if first {
+		d.restore(now)
+	}
+	d.child.Ready()
+	d.router.Reload(now, d.cfg)
+	d.statics.set(d, d.cfg, first)
+	if !first {
+		d.tell.set(d)
+	}
+}
+
+// processName is what ps is to show, empty to leave it.
+func processName(g *configparse.Global) string { return g.VRRPProcessName }
+
+// resolve fills in what only the kernel knows.
+func (d *daemon) resolve() {
+	for i := range d.cfg.Instances {
+		in := &d.cfg.Instances[i]
+		if l, ok := d.links.named(in.Interface); ok {
+			in.MTU = l.MTU
+		}
+	}
+}
+
+// rxPolicy is the receive buffer for one instance by vrrp_rx_bufs_policy, in
+// bytes; 0 = not configured.
+func (d *daemon) rxPolicy(mtu int) int {
+	g := &d.conf.Global
+	multiplier := max(int(g.RxBufsMultiplier), 1)
+	switch {
+	case g.RxBufsSize > 0:
+		return int(g.RxBufsSize)
+	case g.RxBufsMTU:
+		return mtu * multiplier
+	case g.RxBufsAdvert:
+		return advertBytes * multiplier
+	}
+	return 0
+}
+
+// advertBytes is what an advert of an instance with a few addresses takes in a
+// receive buffer: the packet and the kernel's own structure.
+const advertBytes = 1024
+
+// uptime is how long the machine has been up.
+func uptime() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -1,0 +1,67 @@
+package vrrpd
+
+import (
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/ipvs"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// syncDaemon runs the connection synchronisation daemon of IPVS in the role of
+// the instance it is bound to. It belongs to the worker.
+type syncDaemon struct {
+	kernel  *ipvs.Kernel
+	role    ipvs.SyncState // 0 = not running
+	id      uint8
+	missing bool // IPVS is not there: said once, VRRP goes on
+}
+
+func (d *daemon) syncRole(e vrrp.SyncRole) {
+	c := d.cfg.SyncDaemon
+	if c == nil {
+		return
+	}
+	role := ipvs.SyncBackup
+	if e.Master {
+		role = ipvs.SyncMaster
+	}
+	want := ipvs.SyncDaemon{
+		Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen, Group: c.Group, Port: c.Port, TTL: c.TTL,
+	}
+	d.after(-1, func() { d.syncd.run(role, want) })
+}
+
+func (s *syncDaemon) run(role ipvs.SyncState, want ipvs.SyncDaemon) {
+	if s.missing || s.role == role && s.id == want.ID {
+		return
+	}
+	if s.kernel == nil {
+		k, err := ipvs.Open("")
+		if err != nil {
+			s.missing = true
+			log.Info("IPVS sync daemon: %v", err)
+			return
+		}
+		s.kernel = k
+	}
+	s.stop()
+	if err := s.kernel.StartSync(role, want); err != nil {
+		log.Info("IPVS sync daemon: %v", err)
+		return
+	}
+	s.role, s.id = role, want.ID
+}
+
+func (s *syncDaemon) stop() {
+	if s.role == 0 {
+		return
+	}
+	if err := s.kernel.StopSync(s.role, s.id); err != nil {
+		log.Info("IPVS sync daemon: %v", err)
+	}
+	s.role = 0
+}
+
+// stopSync ends the sync daemon with the process.
+func (d *daemon) stopSync(time.Time) { d.after(-1, d.syncd.stop) }
