@@ -14,22 +14,33 @@ const (
 	// guardShare bounds the part of a processor that reading may take: a table
 	// that takes 20 ms to read is read every 2 s.
 	guardShare = 100
+	// guardAgain is the pause after a dump that our own changes made old.
+	guardAgain = time.Second
 )
 
 // guard reads the kernel's table from time to time, on a goroutine and a
 // connection of its own, because IPVS tells nobody about changes.
 type guard struct {
-	dial func() (balancer, error)
+	dial func(netns string) (balancer, error)
 	post func(func(now time.Time)) bool
 	seen func(now time.Time, changes uint64, dump []ipvs.Service, took time.Duration)
 
-	ask  chan uint64 // room for one: at most one dump is wanted
+	netns string // the loop's: where to look
+
+	ask  chan glance // room for one: at most one dump is wanted
 	busy bool        // the loop's: a dump is under way
 	at   time.Time   // the loop's: when the next is due
 }
 
-func newGuard(dial func() (balancer, error), post func(func(now time.Time)) bool) *guard {
-	return &guard{dial: dial, post: post, ask: make(chan uint64, 1)}
+// glance is one request of the loop: where to look, and how many changes the
+// table had seen then.
+type glance struct {
+	netns   string
+	changes uint64
+}
+
+func newGuard(dial func(netns string) (balancer, error), post func(func(now time.Time)) bool) *guard {
+	return &guard{dial: dial, post: post, ask: make(chan glance, 1)}
 }
 
 // next is when the guard wants tick; zero: it is busy or off.
@@ -46,7 +57,7 @@ func (g *guard) tick(now time.Time, changes uint64) {
 		return
 	}
 	g.busy = true
-	g.ask <- changes
+	g.ask <- glance{g.netns, changes}
 }
 
 // rest plans the next dump after one that took so long.
@@ -58,33 +69,38 @@ func (g *guard) rest(now time.Time, took time.Duration) {
 // run dumps when asked, until ask is closed.
 func (g *guard) run() {
 	var k balancer
+	var where string
 	defer func() {
 		if k != nil {
 			k.Close()
 		}
 	}()
-	for changes := range g.ask {
+	for want := range g.ask {
 		begin := time.Now()
 		var dump []ipvs.Service
 		var err error
+		if k != nil && where != want.netns {
+			k.Close()
+			k = nil
+		}
 		if k == nil {
-			k, err = g.dial()
+			where = want.netns
+			k, err = g.dial(where)
 		}
 		if err == nil {
-			dump, err = k.Dump()
+			if dump, err = k.Dump(); err != nil {
+				k.Close()
+			}
 		}
 		took := time.Since(begin)
 		if err != nil { // the table's own connection says what is wrong
-			if k != nil {
-				k.Close()
-			}
 			k = nil
 			g.post(func(now time.Time) { g.rest(now, guardLongest) })
 			continue
 		}
 		if !g.post(func(now time.Time) {
 			g.rest(now, took)
-			g.seen(now, changes, dump, took)
+			g.seen(now, want.changes, dump, took)
 		}) {
 			return
 		}

@@ -1,0 +1,59 @@
+package checkd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/keepalived-go/keepalived/checker"
+	"github.com/keepalived-go/keepalived/internal/log"
+)
+
+// Apply implements process.Core: it carries out the pool's effects in order.
+func (d *daemon) Apply(now time.Time) {
+	for {
+		effects := d.pool.Drain()
+		if len(effects) == 0 {
+			return
+		}
+		for _, e := range effects {
+			d.effect(now, e)
+		}
+	}
+}
+
+func (d *daemon) effect(now time.Time, e checker.Effect) {
+	switch e := e.(type) {
+	case checker.Log:
+		if e.Detail {
+			log.Detailf("%s", e.Text)
+		} else {
+			log.Info("%s", e.Text)
+		}
+	case checker.Changed:
+		d.changed(now, e.Service)
+	case checker.Start, checker.Pause, checker.Forget:
+		d.sched.Apply(e)
+	case checker.ServerNotice:
+		d.tell.server(d, e)
+	case checker.QuorumNotice:
+		d.tell.quorum(d, e)
+	case checker.Mail:
+		d.tell.send(e)
+	default:
+		panic(fmt.Sprintf("checkd: unknown effect %T", e))
+	}
+}
+
+// changed makes the kernel's table what the pool wants, for one virtual server
+// or for all.
+func (d *daemon) changed(now time.Time, id checker.ServiceID) {
+	if id != (checker.ServiceID{}) {
+		d.table.setPart(now, d.pool.WantFor(id))
+		return
+	}
+	if d.stopping && d.conf.Global.LVSFlushOnStop && !d.conf.Global.LVSFlushOnStopVS {
+		d.table.flush(now)
+		return
+	}
+	d.table.set(now, d.pool.Want())
+}

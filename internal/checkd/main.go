@@ -1,0 +1,194 @@
+package checkd
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/checker"
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/track"
+	"github.com/keepalived-go/keepalived/ipvs"
+)
+
+// Signals of the original that have no name in package syscall: SIGRTMIN+2 and
+// SIGRTMAX-1 of glibc.
+const (
+	sigJSON       = syscall.Signal(36)
+	sigStatsClear = syscall.Signal(63)
+)
+
+// stopWait is how long scripts and mails of a stop are waited for.
+const stopWait = time.Second
+
+// daemon is the checker process. Everything in it belongs to the loop, except
+// where a field says otherwise.
+type daemon struct {
+	child process.Child
+	loop  *process.Loop
+	pid   *process.PIDFile
+
+	conf  *configparse.Config
+	cmds  commands
+	pool  *checker.Pool
+	sched *checker.Scheduler
+	files *track.Files
+
+	table  *table
+	guard  *guard
+	kernel *ipvs.Kernel // the table's, for what is not services; nil: no IPVS
+	lvs    lvsState     // timeouts and sync daemons
+
+	addrs    addresses
+	programs programs
+	tell     teller
+	own      settings
+
+	stopping bool
+}
+
+// Main is the checker process from its start to its end. It returns the exit
+// status.
+func Main(c process.Child) int {
+	d := &daemon{child: c, pool: checker.NewPool()}
+	signals := make(chan os.Signal, 16)
+	catchSignals(signals, c.Options)
+	if status := d.start(); status >= 0 {
+		return status
+	}
+	go d.readSignals(signals)
+	go d.watchParent()
+	d.loop.Run()
+	return d.finish()
+}
+
+// catchSignals takes every signal that does not mean a fault of the program.
+// Those that mean nothing to us are caught too and not ignored, because an
+// ignored signal would stay ignored in scripts.
+func catchSignals(to chan os.Signal, o process.Options) {
+	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU,
+		sigJSON, sigStatsClear, unix.SIGQUIT, unix.SIGALRM, unix.SIGPIPE, unix.SIGABRT, unix.SIGVTALRM, unix.SIGPROF)
+	if o.IgnoreSIGINT {
+		signal.Ignore(unix.SIGINT)
+	}
+}
+
+func (d *daemon) readSignals(signals chan os.Signal) {
+	for s := range signals {
+		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
+			return
+		}
+	}
+}
+
+func (d *daemon) signal(now time.Time, s os.Signal) {
+	switch s {
+	case unix.SIGHUP:
+		d.reload(now)
+	case unix.SIGTERM, unix.SIGINT:
+		d.stop(now)
+	case unix.SIGXCPU:
+		log.Info("Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased")
+	}
+}
+
+// watchParent stops the process in order when its parent has died.
+func (d *daemon) watchParent() {
+	if d.child.Parent == nil {
+		return
+	}
+	b := make([]byte, 1)
+	for {
+		n, err := d.child.Parent.Read(b)
+		if n == 0 || err != nil {
+			d.loop.Post(d.stop)
+			return
+		}
+	}
+}
+
+// Next implements process.Core.
+func (d *daemon) Next() time.Time {
+	if d.stopping {
+		return time.Time{}
+	}
+	next := earliest(d.sched.Next(), d.table.retry)
+	if d.table.k != nil {
+		next = earliest(next, d.guard.next())
+	}
+	return next
+}
+
+// earliest is the earlier of two deadlines, of which zero means none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Tick implements process.Core.
+func (d *daemon) Tick(now time.Time) {
+	if d.stopping {
+		return
+	}
+	d.sched.Tick(now)
+	if at := d.table.retry; !at.IsZero() && !now.Before(at) {
+		d.retryTable(now)
+	}
+	if d.table.k != nil {
+		d.guard.tick(now, d.table.changes)
+	}
+}
+
+// stop takes the virtual servers down and ends the loop (checkers.md 3.8).
+func (d *daemon) stop(now time.Time) {
+	if d.stopping {
+		return
+	}
+	d.stopping = true
+	d.sched.Close()
+	if !d.child.Options.DontReleaseIPVS {
+		d.pool.Stop()
+		d.Apply(now)
+		d.lvs.stop(d)
+	}
+	d.loop.Stop()
+}
+
+// finish undoes what the process has set up outside, after the loop has ended.
+func (d *daemon) finish() int {
+	close(d.guard.ask)
+	d.addrs.close()
+	d.tell.close(stopWait)
+	d.table.close()
+	if d.pid != nil {
+		d.pid.Remove()
+	}
+	logStopped()
+	return process.ExitOK
+}
+
+func logStopped() {
+	if !log.Detail() {
+		log.Info("Stopped")
+		return
+	}
+	self, children := process.CPUTimes()
+	sec := func(t unix.Timeval) (int64, int64) { return int64(t.Sec), int64(t.Usec) }
+	us, uu := sec(self.Utime)
+	ss, su := sec(self.Stime)
+	cus, cuu := sec(children.Utime)
+	css, csu := sec(children.Stime)
+	if cus+cuu+css+csu == 0 {
+		log.Info("Stopped - used %d.%06d user time, %d.%06d system time", us, uu, ss, su)
+		return
+	}
+	log.Info("Stopped - used (self/children) %d.%06d/%d.%06d user time, %d.%06d/%d.%06d system time",
+		us, uu, cus, cuu, ss, su, css, csu)
+}

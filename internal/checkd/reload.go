@@ -1,0 +1,153 @@
+package checkd
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/keepalived-go/keepalived/checker"
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/track"
+	"github.com/keepalived-go/keepalived/ipvs"
+)
+
+// reload takes the parent's newest configuration. What is the same in both
+// goes on undisturbed. A configuration that cannot be used changes nothing.
+func (d *daemon) reload(now time.Time) {
+	if d.stopping {
+		return
+	}
+	log.Info("Reloading")
+	conf, status := d.load()
+	if status >= 0 {
+		log.Err("The new configuration cannot be used, the old one stays in force")
+		d.child.Ready()
+		return
+	}
+	d.adopt(now, conf, false)
+}
+
+// adopt makes a configuration the one in force: at the start, and at each
+// reload. The order is that of the original's visible effects (checkers.md
+// 1.1).
+func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
+	before := d.ipvsNamespaceOf(first)
+	d.conf = conf
+	g := &conf.Global
+	for _, n := range conf.Unused {
+		log.Detailf("(%s: Line %d) %s", n.File, n.Line, n.Text)
+	}
+	if g.CheckerProcessName != "" {
+		if err := process.SetName(g.CheckerProcessName); err != nil {
+			log.Info("%v", err)
+		}
+	}
+	d.cmds.check(conf)
+	d.programs.set(d.cmds.misc)
+	d.openTable(now, first, before)
+	d.lvs.set(d)
+	d.own.set(d)
+	d.tell.set(d)
+	d.addrs.set(d, now)
+	if first && g.LVSFlush {
+		d.table.flush(now)
+	}
+	d.trackFiles(now, first)
+	d.pool.Load(now, &conf.Checker, d.poolOptions())
+	if first {
+		d.table.adopt(now, d.pool.Want())
+	}
+	d.Apply(now)
+	d.guard.rest(now, 0)
+	d.child.Ready()
+}
+
+func (d *daemon) ipvsNamespaceOf(first bool) string {
+	if first {
+		return ""
+	}
+	return d.ipvsNamespace()
+}
+
+// openTable connects to the kernel, at a reload only if it is not connected or
+// should be elsewhere.
+func (d *daemon) openTable(now time.Time, first bool, before string) {
+	if len(d.conf.Checker.Services) == 0 && d.table.k == nil {
+		return // nothing to keep: the module need not be loaded
+	}
+	if first {
+		log.Debug("Initializing ipvs")
+	} else {
+		log.Debug("Reinitializing ipvs")
+	}
+	ns := d.ipvsNamespace()
+	if !first && before != ns && d.table.k != nil {
+		d.table.set(now, nil) // what is ours in the old place goes
+		d.table.close()
+		d.kernel = nil
+	}
+	d.guard.netns = ns
+	if d.table.k == nil {
+		d.table.open(now)
+	}
+}
+
+// retryTable tries again what the kernel refused or did not have.
+func (d *daemon) retryTable(now time.Time) {
+	d.table.retry = time.Time{}
+	want := d.pool.Want()
+	if d.table.k == nil {
+		d.kernel = nil
+		if !d.table.open(now) {
+			return
+		}
+		d.table.adopt(now, want)
+		d.lvs.set(d)
+	}
+	d.table.set(now, want)
+	d.guard.rest(now, 0)
+}
+
+// seen takes what the guard has read.
+func (d *daemon) seen(now time.Time, changes uint64, dump []ipvs.Service, _ time.Duration) {
+	if d.stopping {
+		return
+	}
+	if !d.table.compare(now, changes, dump) {
+		d.guard.at = now.Add(guardAgain)
+	}
+}
+
+// trackFiles watches the files of FILE_CHECKs and tells the pool their values.
+func (d *daemon) trackFiles(now time.Time, first bool) {
+	var list []track.File
+	for _, f := range d.conf.CheckerFiles {
+		list = append(list, track.File{Name: f.Name, Path: f.Path, Create: f.Init, Init: int64(f.InitValue), Overwrite: f.Overwrite})
+	}
+	values, missing := d.files.Set(list, first)
+	for _, m := range missing {
+		log.Info("Directory of tracked file %s does not exist: it is not tracked", m)
+	}
+	for _, v := range values {
+		d.pool.File(now, v.Name, int64(v.Value))
+	}
+}
+
+func (d *daemon) poolOptions() checker.Options {
+	g := &d.conf.Global
+	o := checker.Options{
+		RouterID: g.RouterID, InitNotifies: g.RSInitNotifies, NoCheckerEmails: g.NoCheckEmails,
+		Random: rand.Float64,
+	}
+	if g.RandomSeedSet {
+		o.Random = rand.New(rand.NewPCG(uint64(g.RandomSeed), 0)).Float64
+	}
+	switch {
+	case g.LVSFlushOnStopVS:
+		o.FlushOnStop = checker.FlushServices
+	case g.LVSFlushOnStop:
+		o.FlushOnStop = checker.FlushAll
+	}
+	return o
+}
