@@ -225,3 +225,27 @@ func parseIPv4(b []byte) (h ipv4, ok bool) {
 	}
 	return h, h.header >= ipHeaderLen && len(b) >= h.header
 }
+
+// AppendPacket appends an advertisement as a router with this configuration
+// would send it, without AH or auth_hmac: for tests and tools that play a
+// peer. For IPv6 it is the PDU with checksum 0.
+func AppendPacket(b []byte, c *InstanceConfig, src, dst netip.Addr, priority uint8) []byte {
+	var t template
+	t.build(c, src)
+	at := len(b)
+	b = append(b, t.packet...)
+	p := b[at:]
+	p[t.pdu+2] = priority
+	if c.IPv6 {
+		return b
+	}
+	sum := t.sum + uint32(priority)<<8
+	if c.Version == 3 && !c.ChecksumAsV2 {
+		sum += pseudo4(src, dst, t.pduLen)
+	}
+	binary.BigEndian.PutUint16(p[t.pdu+6:], fold(sum))
+	binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
+	to := dst.As4()
+	copy(p[16:], to[:])
+	return b
+}

@@ -1,7 +1,6 @@
 package vrrp
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -329,9 +328,4 @@ func (c *InstanceConfig) sendLink() string {
 		return c.Interface
 	}
 	return c.Device
-}
-
-// isOwnAddr tells whether a is one of the instance's addresses.
-func (in *instance) isOwnAddr(a netip.Addr) bool {
-	return slices.ContainsFunc(in.heldAddrs, func(h Held) bool { return h.Prefix.Addr() == a })
 }

@@ -20,11 +20,6 @@ func skew(version, priority uint8, masterInterval time.Duration) time.Duration {
 	return time.Duration(p*int64(masterInterval/centisecond)*625/16) * time.Microsecond
 }
 
-// downInterval is the Master_Down_Interval (Active_Down_Interval in RFC 9568).
-func downInterval(version, priority uint8, adverts int, masterInterval time.Duration) time.Duration {
-	return time.Duration(adverts)*masterInterval + skew(version, priority, masterInterval)
-}
-
 // beats compares an advert with our own: positive when the other wins,
 // negative when we do, 0 when it claims to be us. Equal priorities are decided
 // by the source address as an unsigned number (RFC 9568 section 6.4.3).

@@ -1,0 +1,338 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// Node is a machine with a keepalived on it.
+type Node struct {
+	Name   string
+	Config *vrrp.Config
+	Router *vrrp.Router
+	Kernel Kernel
+	Links  []*Link
+	Detail bool // the router writes the lines of -D
+
+	Running bool
+	Stalled bool // the process is stopped: nothing is read, no deadline kept
+
+	w       *World
+	sockets []vrrp.Socket
+	armed   time.Duration // when the pending deadline event comes; -1 = none
+	inbox   []*packet     // came while stalled
+	// Master tells per instance name whether it is master, as last told.
+	state map[string]vrrp.State
+	// LastSent is when an advert with a priority was last sent, by instance.
+	changed time.Duration // last change of a state
+}
+
+// Link is an interface of a node.
+type Link struct {
+	Name  string
+	Addrs []netip.Prefix
+	Up    bool
+	index int
+}
+
+// inboxMax is how many packets wait for a stopped process; the kernel's
+// socket buffer holds about as many.
+const inboxMax = 300
+
+// AddNode adds a machine with its interfaces.
+func (w *World) AddNode(name string, links ...*Link) *Node {
+	n := &Node{Name: name, w: w, armed: -1, state: map[string]vrrp.State{}, Config: &vrrp.Config{
+		Group4: netip.MustParseAddr("224.0.0.18"), Group6: netip.MustParseAddr("ff02::12"),
+	}}
+	for i, l := range links {
+		l.index, l.Up = i+2, true
+		n.Links = append(n.Links, l)
+	}
+	w.Nodes = append(w.Nodes, n)
+	return n
+}
+
+// Link returns an interface by name, nil when there is none.
+func (n *Node) Link(name string) *Link {
+	for _, l := range n.Links {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// LinkUp tells whether the node has the interface and it is up.
+func (n *Node) LinkUp(name string) bool {
+	l := n.Link(name)
+	return l != nil && l.Up
+}
+
+func (n *Node) clock() time.Time { return Epoch.Add(n.w.now) }
+
+// Start starts the process, with what a predecessor left in the kernel.
+func (n *Node) Start() { n.start(nil) }
+
+// Successor starts a process in place of one that was killed, with the
+// snapshot the parent kept.
+func (n *Node) Successor(s vrrp.Snapshot) { n.start(&s) }
+
+func (n *Node) start(s *vrrp.Snapshot) {
+	n.Running, n.Stalled, n.armed = true, false, -1
+	n.sockets = nil
+	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
+	now := n.clock()
+	for _, l := range n.Links {
+		n.Router.LinkChanged(now, n.linkState(l))
+		for _, a := range l.Addrs {
+			n.Router.AddrChanged(now, vrrp.AddrEvent{Interface: l.Name, Addr: a.Addr(), Bits: a.Bits(), Added: true})
+		}
+		for _, h := range n.Kernel.on(l.Name) {
+			n.Router.AddrChanged(now, vrrp.AddrEvent{Interface: l.Name, Addr: h.Addr(), Bits: h.Bits(), Added: true})
+		}
+	}
+	if s != nil {
+		n.Router.Restore(now, *s)
+	} else {
+		clear(n.state)
+	}
+	n.Router.Reload(now, n.Config)
+	n.after()
+}
+
+func (n *Node) linkState(l *Link) vrrp.Link {
+	flags := uint32(0x1003)
+	if l.Up {
+		flags = 0x11043
+	}
+	return vrrp.Link{Name: l.Name, Index: l.index, Exists: true, Up: l.Up, Flags: flags, MTU: 1500}
+}
+
+// Do runs a call into the node's Router, if it runs, and what comes of it.
+func (n *Node) Do(call func(r *vrrp.Router, now time.Time)) {
+	if !n.Running || n.Stalled {
+		return
+	}
+	call(n.Router, n.clock())
+	n.after()
+}
+
+// Stop ends the process in order.
+func (n *Node) Stop() {
+	n.Do(func(r *vrrp.Router, now time.Time) { r.Stop(now, false) })
+	n.Running = false
+	n.forget()
+}
+
+// Kill ends the process without a word; its addresses stay.
+func (n *Node) Kill() {
+	n.Running = false
+	n.forget()
+	clear(n.state)
+}
+
+// Crash ends the whole machine: nothing stays.
+func (n *Node) Crash() {
+	n.Kill()
+	n.Kernel = Kernel{}
+}
+
+func (n *Node) forget() {
+	for _, p := range n.inbox {
+		n.w.done(p)
+	}
+	n.inbox = nil
+}
+
+// Stall stops the process (SIGSTOP).
+func (n *Node) Stall() { n.Stalled = true }
+
+// Resume lets it go on. What waits, packets and deadlines, is seen in the
+// order given: a process cannot know which comes first.
+func (n *Node) Resume(packetsFirst bool) {
+	if !n.Running || !n.Stalled {
+		return
+	}
+	n.Stalled = false
+	now := n.clock()
+	if !packetsFirst {
+		n.Router.Tick(now)
+		n.after()
+	}
+	for _, p := range n.inbox {
+		n.receive(p)
+		n.w.done(p)
+	}
+	n.inbox = n.inbox[:0]
+	n.Router.Tick(now)
+	n.after()
+}
+
+// SetLink changes an interface.
+func (n *Node) SetLink(name string, up bool) {
+	l := n.Link(name)
+	if l.Up == up {
+		return
+	}
+	l.Up = up
+	n.whenRunning(func(r *vrrp.Router, now time.Time) { r.LinkChanged(now, n.linkState(l)) })
+}
+
+// whenRunning is Do, put off while the process is stopped: netlink keeps its
+// messages.
+func (n *Node) whenRunning(call func(r *vrrp.Router, now time.Time)) {
+	if n.Stalled {
+		n.w.At(n.w.now+10*time.Millisecond, func() { n.whenRunning(call) })
+		return
+	}
+	n.Do(call)
+}
+
+// LoseAddr deletes an address behind the process's back.
+func (n *Node) LoseAddr(iface string, a netip.Addr) {
+	if !n.Kernel.drop(iface, a) {
+		l := n.Link(iface)
+		i := slices.IndexFunc(l.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })
+		if i < 0 {
+			return
+		}
+		l.Addrs = slices.Delete(l.Addrs, i, i+1)
+	}
+	n.whenRunning(func(r *vrrp.Router, now time.Time) {
+		r.AddrChanged(now, vrrp.AddrEvent{Interface: iface, Addr: a, Bits: a.BitLen()})
+	})
+}
+
+// GainAddr adds an address to an interface.
+func (n *Node) GainAddr(iface string, p netip.Prefix) {
+	l := n.Link(iface)
+	l.Addrs = append(l.Addrs, p)
+	n.whenRunning(func(r *vrrp.Router, now time.Time) {
+		r.AddrChanged(now, vrrp.AddrEvent{Interface: iface, Addr: p.Addr(), Bits: p.Bits(), Added: true})
+	})
+}
+
+// due is a deadline event; one that was overtaken does nothing.
+func (n *Node) due(at time.Duration) {
+	if !n.Running || n.armed != at {
+		return
+	}
+	n.armed = -1
+	if n.Stalled {
+		return
+	}
+	n.Router.Tick(n.clock())
+	n.after()
+}
+
+// deliver is a packet's arrival.
+func (n *Node) deliver(p *packet) {
+	switch {
+	case !n.Running:
+		n.w.done(p)
+	case n.Stalled && len(n.inbox) < inboxMax:
+		n.inbox = append(n.inbox, p)
+	case n.Stalled:
+		n.w.done(p)
+	default:
+		n.receive(p)
+		n.w.done(p)
+	}
+}
+
+// receive hands a packet to the sockets that hear it.
+func (n *Node) receive(p *packet) {
+	for i := range n.sockets {
+		if !hears(&n.sockets[i].Key, p) {
+			continue
+		}
+		in := vrrp.Packet{Socket: n.sockets[i].ID, Bytes: p.bytes, HopLimit: -1}
+		if p.ipv6 {
+			in.Source, in.To, in.HopLimit = p.src, p.to, p.hopLimit
+		}
+		n.Router.Receive(n.clock(), &in)
+	}
+	n.after()
+}
+
+// listens tells whether any socket of the node hears a packet.
+func (n *Node) listens(p *packet) bool {
+	for i := range n.sockets {
+		if hears(&n.sockets[i].Key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func hears(k *vrrp.SocketKey, p *packet) bool {
+	return k.IPv6 == p.ipv6 && k.Protocol == p.protocol && k.Addr == p.to &&
+		(k.Interface == p.lan || k.Interface == "")
+}
+
+// after does the effects of a call and arms the next deadline.
+func (n *Node) after() {
+	for _, e := range n.Router.Drain() {
+		if n.w.Observe != nil {
+			n.w.Observe(n, e)
+		}
+		n.apply(e)
+	}
+	next := n.Router.Next()
+	if next.IsZero() {
+		n.armed = -1
+		return
+	}
+	at := max(next.Sub(Epoch), n.w.now)
+	if at != n.armed {
+		n.armed = at
+		n.w.push(event{at: at, node: n})
+	}
+}
+
+func (n *Node) apply(e vrrp.Effect) {
+	switch e := e.(type) {
+	case *vrrp.SendAdvert:
+		n.send(e)
+	case vrrp.Sockets:
+		n.sockets = e.Want
+	case vrrp.HoldAddrs:
+		n.Kernel.hold(e)
+	case vrrp.HoldRoutes:
+		n.Kernel.routes(e)
+	case vrrp.HoldRules:
+		n.Kernel.rules(e)
+	case vrrp.Filter:
+		n.Kernel.filter(e)
+	case vrrp.Entered:
+		if !e.Group && !e.FIFOOnly {
+			n.state[e.Name] = e.State
+			n.changed = n.w.now
+		}
+	case vrrp.Announce, vrrp.PriorityChanged, vrrp.RxLowerPrio, vrrp.Rejected, vrrp.SyncRole, vrrp.Log:
+	default:
+		panic(fmt.Sprintf("unknown effect %T", e))
+	}
+}
+
+// send puts the packets of an advert on the LAN.
+func (n *Node) send(e *vrrp.SendAdvert) {
+	lan := ""
+	proto := uint8(0)
+	for i := range n.sockets {
+		if n.sockets[i].ID == e.Socket {
+			lan, proto = n.sockets[i].Key.Interface, n.sockets[i].Key.Protocol
+		}
+	}
+	for _, out := range e.Packets {
+		p := n.w.newPacket()
+		p.from, p.lan, p.ipv6, p.protocol, p.src, p.to = n, lan, e.IPv6, proto, e.Source, out.To
+		p.hopLimit = 255
+		p.bytes = append(p.bytes, out.Bytes...)
+		n.w.Net.send(p)
+	}
+}
