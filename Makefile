@@ -69,7 +69,8 @@ fuzz:
 
 man:
 	@mkdir -p dist/man
-	@for page in keepalived.8 keepalived.conf.5 genhash.1; do gzip -9n < packaging/man/$$page > dist/man/$$page.gz; done
+	@for page in keepalived.8 genhash.1; do gzip -9n < packaging/man/$$page > dist/man/$$page.gz; done
+	@$(GO) run ./internal/manual | gzip -9n > dist/man/keepalived.conf.5.gz
 
 deb: build man
 	$(GO) run $(NFPM) package -f packaging/nfpm.yaml -p deb -t dist/
