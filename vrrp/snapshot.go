@@ -46,7 +46,8 @@ func (in *instance) snapshot() InstanceSnapshot {
 		MasterAddr: in.masterAddr, MasterPriority: in.masterPrio, MasterInterval: in.masterInterval,
 		DownInterval: in.downTime(), Skew: in.skewTime(), PreemptAt: in.preemptAt,
 		Holding: in.holding, Faults: in.faults, MasterReason: in.reason, OldChecksum: in.oldChecksum,
-		IPID: in.ipID, Stats: in.stats, LastSent: in.lastSent,
+		IPID: in.ipID, Stats: in.stats, LastSent: in.lastSent, LinkFaults: in.linkFaults(),
+		Waiting: in.waiting, Socket: in.socket, Total: int(in.cfg.Priority) + in.contributions(),
 	}
 	if in.wake.armed() {
 		s.Deadline = in.wake.at
@@ -68,6 +69,21 @@ func (in *instance) snapshot() InstanceSnapshot {
 			Up: f.up, Value: f.value, Unknown: f.unknown})
 	}
 	return s
+}
+
+// linkFaults names the reasons to be in fault that lie with the interface.
+func (in *instance) linkFaults() []string {
+	var list []string
+	if in.link != nil && !in.link.up && !in.cfg.DontTrackPrimary {
+		list = append(list, "i/f down")
+	}
+	if !in.source.IsValid() || in.sourceGone || in.sourceLost() {
+		list = append(list, "no source IP address")
+	}
+	if in.cfg.ConfigFault != "" {
+		list = append(list, "config error")
+	}
+	return list
 }
 
 // Restore gives a Router that has not started what its predecessor, killed or

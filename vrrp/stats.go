@@ -85,6 +85,10 @@ type InstanceSnapshot struct {
 	LastSent       time.Time // of an advert
 	Holding        bool      // addresses are set
 	Faults         int       // number of reasons to be in FAULT
+	LinkFaults     []string  // those of its interface, in the words of the dump
+	Waiting        int       // scripts without a result
+	Socket         SocketID  // 0 = none
+	Total          int       // priority with all contributions, not clamped
 	MasterReason   MasterReason
 	OldChecksum    bool // switched to the old unicast checksum
 

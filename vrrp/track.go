@@ -146,7 +146,11 @@ func (in *instance) computePriority() uint8 {
 	if in.reduced {
 		return ownerPriority - 1
 	}
-	sum := 0
+	return effectivePriority(in.cfg.Priority, in.contributions())
+}
+
+// contributions is the sum of what everything followed adds.
+func (in *instance) contributions() (sum int) {
 	for _, f := range in.follows {
 		sum += f.add()
 	}
@@ -155,7 +159,7 @@ func (in *instance) computePriority() uint8 {
 			sum += contribution(l.Track, l.up)
 		}
 	}
-	return effectivePriority(in.cfg.Priority, sum)
+	return sum
 }
 
 // setPriority changes the effective priority. In Backup the takeover moves by
