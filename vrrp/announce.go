@@ -107,9 +107,15 @@ func (in *instance) announceLower(now time.Time) {
 	}
 }
 
-// fire handles a due announcement timer.
-func (in *instance) fire(now time.Time, kind timerKind) {
-	g := &in.cfg.GARP
+// fire handles a due announcement timer. After a stop of the process it waits
+// until it is clear that we are still master: a wrong announcement would take
+// the addresses from who is.
+func (in *instance) fire(now time.Time, t *timer) {
+	if in.mayBeReplaced(now) {
+		in.r.timers.set(t, now.Add(2*in.grace()))
+		return
+	}
+	g, kind := &in.cfg.GARP, t.kind
 	switch kind {
 	case timerSecond:
 		in.announce(now, max(g.Repeat, 1))
@@ -222,6 +228,10 @@ func (r *Router) drain(now time.Time, l *lane) {
 		return
 	}
 	w := l.queue[0]
+	if w.in.mayBeReplaced(now) {
+		r.timers.set(&l.due, now.Add(2*w.in.grace()))
+		return
+	}
 	l.queue = append(l.queue[:0], l.queue[1:]...)
 	w.in.sendPaced(now, l, w.to)
 	if w.count--; w.count > 0 {

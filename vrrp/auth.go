@@ -126,6 +126,8 @@ type hmacState struct {
 	pseudo [20]byte
 	head   [headerLen]byte
 	pad    [macLen]byte
+	// trailer is that of the advert being sent.
+	trailer [trailerLen]byte
 }
 
 func newHMACState(c *HMACConfig) *hmacState {

@@ -9,7 +9,7 @@ import (
 // What is held changes by the difference; nothing else moves.
 func (in *instance) reconfigure(now time.Time, c *InstanceConfig) {
 	r, was := in.r, in.cfg
-	oldHeld, wasFiltered := in.heldAddrs, in.filtered
+	oldHeld := in.heldAddrs
 	oldDown := in.downTime()
 	in.dropLanes()
 	in.cfg = c
@@ -31,7 +31,7 @@ func (in *instance) reconfigure(now time.Time, c *InstanceConfig) {
 	gone, added := diffHeld(oldHeld, in.heldAddrs)
 	switch {
 	case in.holding:
-		in.changeHeld(was, gone, oldHeld, wasFiltered)
+		in.changeHeld(was, gone, added, oldHeld)
 	case len(gone)+len(added) > 0:
 		// Not ours to hold: make sure nothing of either list is left.
 		in.emit(HoldAddrs{Instance: in.id, Name: c.Name, Drop: append(gone, in.heldAddrs...), Force: true})
@@ -55,9 +55,9 @@ func (in *instance) reconfigure(now time.Time, c *InstanceConfig) {
 	}
 }
 
-// changeHeld makes a master hold what the new configuration says: rules,
-// routes, addresses, firewall.
-func (in *instance) changeHeld(was *InstanceConfig, gone, oldHeld []Held, wasFiltered bool) {
+// changeHeld makes a master hold what the new configuration says: what is gone
+// goes (rules, routes, addresses), what is new comes.
+func (in *instance) changeHeld(was *InstanceConfig, gone, added, oldHeld []Held) {
 	c := in.cfg
 	if drop := missing(was.Rules, c.Rules, sameRule); len(drop) > 0 {
 		in.emit(HoldRules{Instance: in.id, Name: c.Name, Drop: drop})
@@ -71,13 +71,20 @@ func (in *instance) changeHeld(was *InstanceConfig, gone, oldHeld []Held, wasFil
 	if len(gone) > 0 {
 		in.emit(HoldAddrs{Instance: in.id, Name: c.Name, Drop: gone})
 	}
-	if wasFiltered && !c.NoAccept {
+	switch {
+	case in.filtered && !c.NoAccept:
 		in.emit(Filter{Instance: in.id, Name: c.Name, Drop: oldHeld})
 		in.filtered = false
-	} else if wasFiltered {
-		in.emit(Filter{Instance: in.id, Name: c.Name, Drop: gone, Add: in.heldAddrs})
+	case in.filtered && len(gone)+len(added) > 0:
+		in.emit(Filter{Instance: in.id, Name: c.Name, Drop: gone, Add: added})
 	}
-	in.hold()
+	in.holdAddrs(added)
+	if len(c.Routes) > 0 { // also those that stay: their attributes may differ
+		in.emit(HoldRoutes{Instance: in.id, Name: c.Name, Add: c.Routes})
+	}
+	if add := missing(c.Rules, was.Rules, sameRule); len(add) > 0 {
+		in.emit(HoldRules{Instance: in.id, Name: c.Name, Add: add})
+	}
 }
 
 // reannounce tells the network after a reload: everything when addresses were

@@ -127,20 +127,27 @@ func (in *instance) restartDown(now time.Time) {
 // unread, and puts it off once by a little so that they are received first:
 // a process that was stopped must look before it speaks.
 func (in *instance) stalled(now time.Time) bool {
-	late := now.Sub(in.wake.at)
-	bound := lateBound
-	if in.state == Master {
-		// Nobody took over before our adverts were missing for so long.
-		late = now.Sub(in.lastSent)
-		bound = time.Duration(in.cfg.DownTimerAdverts) * in.cfg.AdvertInterval
+	suspect := in.mayBeReplaced(now)
+	if in.state != Master {
+		suspect = now.Sub(in.wake.at) >= lateBound
 	}
-	if in.held || late < bound {
+	if in.held || !suspect {
 		return false
 	}
-	grace := min(max(in.cfg.AdvertInterval/8, time.Millisecond), 10*time.Millisecond)
-	in.r.timers.set(&in.wake, now.Add(grace))
+	in.r.timers.set(&in.wake, now.Add(in.grace()))
 	in.held = true
 	return true
+}
+
+// grace is how long a process that was stopped looks before it speaks.
+func (in *instance) grace() time.Duration {
+	return min(max(in.cfg.AdvertInterval/8, time.Millisecond), 10*time.Millisecond)
+}
+
+// mayBeReplaced tells whether a master's adverts have been missing for so long
+// that a backup may have taken over.
+func (in *instance) mayBeReplaced(now time.Time) bool {
+	return in.state == Master && now.Sub(in.lastSent) >= time.Duration(in.cfg.DownTimerAdverts)*in.cfg.AdvertInterval
 }
 
 // tick handles the instance's deadline.
@@ -225,6 +232,18 @@ func (in *instance) enter(now time.Time, s State) {
 
 // hold sets firewall elements, addresses, routes, rules, in this order.
 func (in *instance) hold() {
+	in.holdAddrs(in.heldAddrs)
+	if len(in.cfg.Routes) > 0 {
+		in.emit(HoldRoutes{Instance: in.id, Name: in.cfg.Name, Add: in.cfg.Routes})
+	}
+	if len(in.cfg.Rules) > 0 {
+		in.emit(HoldRules{Instance: in.id, Name: in.cfg.Name, Add: in.cfg.Rules})
+	}
+	in.holding = true
+}
+
+// holdAddrs sets addresses, behind the firewall where it is wanted.
+func (in *instance) holdAddrs(add []Held) {
 	if in.cfg.NoAccept && len(in.heldAddrs) > 0 && !in.filtered {
 		in.r.detail("(%s) setting firewall drop rule", in.cfg.Name)
 		in.emit(Filter{Instance: in.id, Name: in.cfg.Name, Add: in.heldAddrs})
@@ -236,16 +255,9 @@ func (in *instance) hold() {
 	if len(in.cfg.Excluded) > 0 {
 		in.r.detail("(%s) setting E-VIPs.", in.cfg.Name)
 	}
-	if len(in.heldAddrs) > 0 {
-		in.emit(HoldAddrs{Instance: in.id, Name: in.cfg.Name, Add: in.heldAddrs})
+	if len(add) > 0 {
+		in.emit(HoldAddrs{Instance: in.id, Name: in.cfg.Name, Add: add})
 	}
-	if len(in.cfg.Routes) > 0 {
-		in.emit(HoldRoutes{Instance: in.id, Name: in.cfg.Name, Add: in.cfg.Routes})
-	}
-	if len(in.cfg.Rules) > 0 {
-		in.emit(HoldRules{Instance: in.id, Name: in.cfg.Name, Add: in.cfg.Rules})
-	}
-	in.holding = true
 }
 
 // release undoes hold, in the order of vrrp.md 3.6. Everything that was still
@@ -391,7 +403,6 @@ func (in *instance) sendAdvert(now time.Time, priority uint8) {
 	}
 	size := len(t.packet) + trailerLen
 	a.grow(n, size)
-	var trailer [trailerLen]byte
 	for i := range n {
 		to := c.Destination
 		if c.Unicast {
@@ -401,9 +412,9 @@ func (in *instance) sendAdvert(now time.Time, priority uint8) {
 		in.patch(p, to, priority, seq)
 		if in.hmac.signs() {
 			if i == 0 { // one signature for all copies
-				in.hmac.appendTrailer(trailer[:0], now, in.source, p[t.pdu:])
+				in.hmac.appendTrailer(in.hmac.trailer[:0], now, in.source, p[t.pdu:])
 			}
-			p = append(p, trailer[:]...)
+			p = append(p, in.hmac.trailer[:]...)
 			if !c.IPv6 {
 				binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
 			}

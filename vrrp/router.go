@@ -125,7 +125,7 @@ func (r *Router) Tick(now time.Time) {
 		case timerStartup:
 			r.info("Delayed start completed")
 		default:
-			t.in.fire(now, t.kind)
+			t.in.fire(now, t)
 		}
 	}
 }
