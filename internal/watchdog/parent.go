@@ -113,16 +113,16 @@ func (p *Parent) prepare() error {
 	return nil
 }
 
-// catch asks for the signals the parent acts on and ignores all others but
-// those that report a fault of the program itself (process.md 3.1).
+// catch takes every signal that does not report a fault of the program itself
+// (process.md 3.1). Those that mean nothing are caught and dropped: one that
+// was ignored would stay ignored in the children and in scripts.
 func (p *Parent) catch(to chan<- os.Signal) {
-	signal.Ignore(syscall.SIGQUIT, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT, syscall.SIGVTALRM,
-		syscall.SIGPROF, syscall.SIGPOLL, syscall.SIGSTKFLT, syscall.SIGPWR, syscall.SIGTRAP, syscall.SIGSYS)
-	signal.Notify(to, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, sigJSON, sigStatsClear)
+	signal.Notify(to, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
+		sigJSON, sigStatsClear)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT,
+		syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGPOLL, syscall.SIGSTKFLT, syscall.SIGPWR)
 	if p.options.IgnoreSIGINT {
 		signal.Ignore(syscall.SIGINT)
-	} else {
-		signal.Notify(to, syscall.SIGINT)
 	}
 }
 
