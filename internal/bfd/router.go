@@ -69,6 +69,12 @@ func (r *Router) Next() time.Time {
 	return at
 }
 
+// Expiring reports whether Tick at now would give a neighbour up. Who owns the
+// sockets hears what waits in them first: the process may have been stalled.
+func (r *Router) Expiring(now time.Time) bool {
+	return slices.ContainsFunc(r.sessions, func(s *Session) bool { return due(s.expireAt, now) })
+}
+
 // Tick does what is due at now.
 func (r *Router) Tick(now time.Time) {
 	for _, s := range r.sessions {

@@ -2,7 +2,6 @@ package process
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,32 +30,5 @@ func TestBFDEvents(t *testing.T) {
 	}
 	if d := got[0].Delay(); d <= 0 {
 		t.Errorf("delivered in %v", d)
-	}
-}
-
-func TestWriteDump(t *testing.T) {
-	dir := t.TempDir()
-	precious := filepath.Join(dir, "precious")
-	if err := os.WriteFile(precious, []byte("keep"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "dump")
-	if err := os.Symlink(precious, name); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteDump(name, []byte("text")); err != nil {
-		t.Fatal(err)
-	}
-	if b, _ := os.ReadFile(name); string(b) != "text" {
-		t.Errorf("dump holds %q", b)
-	}
-	if b, _ := os.ReadFile(precious); string(b) != "keep" {
-		t.Errorf("the file behind the link holds %q", b)
-	}
-	if left, _ := filepath.Glob(name + ".*"); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	if err := WriteDump("/nonexistent/dump", nil); err == nil {
-		t.Error("no error for a directory that does not exist")
 	}
 }

@@ -1,0 +1,310 @@
+package bfdd
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/bfd"
+	"github.com/keepalived-go/keepalived/internal/control"
+	"github.com/keepalived-go/keepalived/internal/host"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/report"
+)
+
+// daemon is the BFD process. Everything in it belongs to the loop.
+type daemon struct {
+	child  process.Child
+	loop   *process.Loop
+	router *bfd.Router
+	conf   *configparse.Config
+	parse  func(archive []byte) (*configparse.Config, []configparse.Problem, error)
+
+	listeners []*listener
+	senders   map[string]*sender
+	vrrp      *eventPipe
+	checker   *eventPipe
+	repeatAt  time.Time // when the states are told again
+
+	exitStatus int
+}
+
+// Main is the BFD process from its start to its end. It returns the exit
+// status.
+func Main(c process.Child) int {
+	d := newDaemon(c)
+	d.parse = d.parseArchive
+	return d.run()
+}
+
+func newDaemon(c process.Child) *daemon {
+	return &daemon{
+		child: c, router: bfd.NewRouter(rand.Uint64()), senders: map[string]*sender{},
+		vrrp: newEventPipe(c.BFDToVRRP), checker: newEventPipe(c.BFDToChecker),
+	}
+}
+
+func (d *daemon) run() int {
+	signals := make(chan os.Signal, 16)
+	catchSignals(signals, d.child.Options)
+	conf, status := d.load()
+	if status >= 0 {
+		return status
+	}
+	var err error
+	if d.loop, err = process.NewLoop(d); err != nil {
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+	d.router.Detail = log.DetailLevel()
+	if !d.adopt(time.Now(), conf) {
+		return process.ExitFatal
+	}
+	if err := control.Serve(d.child.Control, d.answer); err != nil {
+		log.Err("%v", err)
+	}
+	go d.readSignals(signals)
+	go d.watchParent()
+	d.loop.Run()
+	for _, l := range d.listeners {
+		l.close()
+	}
+	logStopped()
+	return d.exitStatus
+}
+
+// catchSignals takes every signal that does not mean a fault of the program.
+func catchSignals(to chan os.Signal, o process.Options) {
+	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU, unix.SIGPIPE,
+		syscall.Signal(36), syscall.Signal(63))
+	if o.IgnoreSIGINT {
+		signal.Ignore(unix.SIGINT)
+	}
+}
+
+func (d *daemon) readSignals(signals chan os.Signal) {
+	for s := range signals {
+		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
+			return
+		}
+	}
+}
+
+func (d *daemon) signal(now time.Time, s os.Signal) {
+	switch s {
+	case unix.SIGHUP:
+		d.reload(now)
+	case unix.SIGTERM, unix.SIGINT:
+		d.loop.Stop()
+	case unix.SIGUSR1:
+		d.dump()
+	case unix.SIGXCPU:
+		log.Info("BFD process has used too much CPU time, bfd_rlimit_rttime may need to be increased")
+	}
+}
+
+// watchParent stops the process when its parent has died.
+func (d *daemon) watchParent() {
+	if d.child.Parent == nil {
+		return
+	}
+	b := make([]byte, 1)
+	for {
+		if n, err := d.child.Parent.Read(b); n == 0 || err != nil {
+			d.loop.Post(func(time.Time) { d.loop.Stop() })
+			return
+		}
+	}
+}
+
+// load parses the parent's copy of the configuration and prints the problems of
+// the BFD pass. It returns -1, or the exit status of a process that cannot go
+// on with it.
+func (d *daemon) load() (*configparse.Config, int) {
+	b, err := d.child.Config()
+	if err != nil {
+		log.Err("%v", err)
+		return nil, process.ExitFatal
+	}
+	conf, problems, err := d.parse(b)
+	if err != nil {
+		log.Err("read the configuration: %v", err)
+		return nil, process.ExitFatal
+	}
+	for _, p := range problems {
+		if p.Pass == configparse.BFD {
+			log.Info("%v", p)
+		}
+	}
+	if conf.Failed[configparse.BFD] {
+		return conf, process.ExitConfig
+	}
+	return conf, -1
+}
+
+// parseArchive parses what the parent handed over.
+func (d *daemon) parseArchive(b []byte) (*configparse.Config, []configparse.Problem, error) {
+	archive, err := configparse.DecodeArchive(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := host.Env(d.child.Options.ConfigID, archive.Seed)
+	env.IncludeChecks = d.child.Options.AllConfig
+	env.Namespace = d.child.Options.Namespace
+	conf, problems := configparse.Load(archive, d.child.Options.ConfigFile, env)
+	return conf, problems, nil
+}
+
+// adopt makes a configuration the one in force, at the start and at each
+// reload. It reports false if the process cannot do its work.
+func (d *daemon) adopt(now time.Time, conf *configparse.Config) bool {
+	d.conf = conf
+	if name := conf.Global.BFDProcessName; name != "" {
+		if err := process.SetName(name); err != nil {
+			log.Info("%v", err)
+		}
+	}
+	d.schedule(&conf.Global.BFDProcess)
+	if !d.listen(conf.BFD) {
+		return false
+	}
+	d.setSenders(now, conf.BFD)
+	d.child.Ready()
+	d.router.Reload(now, conf.BFD)
+	for name, s := range d.senders {
+		if s.fd < 0 {
+			d.router.Disable(now, name)
+		}
+	}
+	d.repeatAt = now.Add(repeatStates)
+	return true
+}
+
+// schedule applies bfd_priority, bfd_rt_priority and so on.
+func (d *daemon) schedule(o *configparse.ProcessOptions) {
+	say := func(err error) {
+		if err != nil {
+			log.Info("%v", err)
+		}
+	}
+	if o.PrioritySet {
+		say(process.SetNice(o.Priority))
+	}
+	if len(o.CPUs) > 0 {
+		say(process.SetAffinity(o.CPUs))
+	}
+	if o.NoSwap {
+		say(process.LockMemory())
+	}
+	if o.RTPriority > 0 && o.RTLimitSet {
+		say(process.SetRealtimeLimit(uint64(o.RTLimit)))
+	}
+	if o.RTPriority != process.Realtime() {
+		say(process.SetRealtime(o.RTPriority))
+	}
+}
+
+// reload takes the parent's newest configuration; one that cannot be used
+// changes nothing.
+func (d *daemon) reload(now time.Time) {
+	log.Info("Reloading")
+	begin := time.Now()
+	conf, status := d.load()
+	if status >= 0 {
+		log.Err("The new configuration cannot be used, the old one stays in force")
+		d.child.Ready()
+		return
+	}
+	d.adopt(now, conf)
+	log.Info("Reload finished in %d usec", time.Since(begin).Microseconds())
+}
+
+// Next implements process.Core.
+func (d *daemon) Next() time.Time {
+	next := d.repeatAt
+	for _, t := range []time.Time{d.router.Next(), d.vrrp.retryAt, d.checker.retryAt, d.nextRetry()} {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	return next
+}
+
+// Tick implements process.Core.
+func (d *daemon) Tick(now time.Time) {
+	if d.router.Expiring(now) { // a neighbour is heard before it is given up
+		for _, l := range d.listeners {
+			l.drain(d)
+		}
+		d.loop.RunQueued()
+		now = time.Now()
+	}
+	d.router.Tick(now)
+	d.retrySenders(now)
+	if !d.repeatAt.IsZero() && !d.repeatAt.After(now) {
+		d.repeatStates()
+		d.repeatAt = now.Add(repeatStates)
+	}
+	d.vrrp.flush(now)
+	d.checker.flush(now)
+}
+
+// dump writes keepalived_bfd.data. The text is made by the loop, the file is
+// written by a goroutine.
+func (d *daemon) dump() {
+	log.Info("Printing BFD data for process(%d) on signal", os.Getpid())
+	text, name := d.data().Data(), report.DataFile(&d.conf.Global, "_bfd")
+	go func() {
+		if err := report.WriteFile(name, text); err != nil {
+			log.Info("%v", err)
+		}
+	}()
+}
+
+// data is what the dump shows.
+func (d *daemon) data() report.BFDProcess {
+	out := report.BFDProcess{
+		Config: d.conf, In: -1, MultihopIn: -1, Sessions: d.router.Snapshot(), Sockets: map[string]int{},
+	}
+	for _, l := range d.listeners {
+		if l.multihop {
+			out.MultihopIn = l.fd
+		} else {
+			out.In = l.fd
+		}
+	}
+	for name, s := range d.senders {
+		out.Sockets[name] = s.fd
+	}
+	return out
+}
+
+// answer answers the operator's question, from a goroutine of its own.
+func (d *daemon) answer(r control.Request) (any, error) {
+	reply := make(chan []bfd.Snapshot, 1)
+	if !d.loop.Post(func(time.Time) { reply <- d.router.Snapshot() }) {
+		return nil, os.ErrClosed
+	}
+	select {
+	case snap := <-reply:
+		return report.BFDStatus(snap), nil
+	case <-d.loop.Done():
+		return nil, os.ErrClosed
+	}
+}
+
+func logStopped() {
+	if !log.Detail() {
+		log.Info("Stopped")
+		return
+	}
+	self, _ := process.CPUTimes()
+	log.Info("Stopped - used %d.%06d user time, %d.%06d system time",
+		self.Utime.Sec, self.Utime.Usec, self.Stime.Sec, self.Stime.Usec)
+}
