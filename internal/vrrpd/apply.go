@@ -41,14 +41,14 @@ func (d *daemon) effect(now time.Time, e vrrp.Effect) {
 	case vrrp.Log:
 		d.logLine(e)
 	case vrrp.Sockets:
-		d.setSockets(e.Want)
+		d.setSockets(now, e.Want)
 	case vrrp.HoldAddrs:
 		d.holdAddrs(e)
 	case vrrp.HoldRoutes:
 		d.holdRoutes(e)
 	case vrrp.HoldRules:
 		d.holdRules(e)
-	case vrrp.Filter: // the firewall is kept in firewall.go
+	case vrrp.Filter:
 		d.filter(e)
 	case vrrp.Announce:
 		d.announce(e)

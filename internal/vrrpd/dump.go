@@ -3,17 +3,20 @@ package vrrpd
 import (
 	"bytes"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/kernel"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/report"
 )
 
+// A dump's content is gathered by the loop; it is turned into text and written
+// by a goroutine, so that a slow disk delays nothing.
+
 // dumpStats writes the statistics (SIGUSR2), and sets the counters to zero
-// afterwards if asked to (signal 63). The text is made by the loop, the file
-// is written by a goroutine: a slow disk delays nothing.
+// afterwards if asked to (signal 63).
 func (d *daemon) dumpStats(now time.Time, clear bool) {
 	verb := "Printing"
 	if clear {
@@ -24,38 +27,136 @@ func (d *daemon) dumpStats(now time.Time, clear bool) {
 	if clear {
 		d.router.ClearStats()
 	}
+	path := report.StatsFile(&d.conf.Global)
 	go func() {
 		var b bytes.Buffer
 		report.Stats(&b, &snap)
-		writeDump(filepath.Join(dumpDir(), "keepalived.stats"), b.Bytes())
+		writeDump(path, b.String())
 	}()
 }
 
-// dumpDir is where dumps go: TMPDIR if it is absolute, else /tmp.
-func dumpDir() string {
-	if dir := os.Getenv("TMPDIR"); strings.HasPrefix(dir, "/") {
-		return dir
-	}
-	return "/tmp"
+// dumpData writes keepalived.data (SIGUSR1).
+func (d *daemon) dumpData(now time.Time) {
+	log.Info("Printing VRRP data for process(%d) on signal", os.Getpid())
+	v, path := d.report(now, true), report.DataFile(&d.conf.Global, "")
+	go func() { writeDump(path, v.Data()) }()
 }
 
-// writeDump replaces a file through a temporary name, so that a reader never
-// sees half of it and a symbolic link in the way is not followed.
-func writeDump(name string, content []byte) {
-	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err == nil {
-		_, err = tmp.Write(content)
-		if cerr := tmp.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			err = os.Rename(tmp.Name(), name)
-		}
-		if err != nil {
-			os.Remove(tmp.Name())
+// dumpJSON writes keepalived.json (signal 36).
+func (d *daemon) dumpJSON(now time.Time) {
+	v, path := d.report(now, true), report.JSONFile(&d.conf.Global)
+	go func() { writeDump(path, v.JSON()) }()
+}
+
+func writeDump(path, content string) {
+	if err := report.WriteFile(path, content); err != nil {
+		log.Info("%v", err)
+	}
+}
+
+// report gathers everything that dumps show.
+func (d *daemon) report(now time.Time, running bool) report.VRRP {
+	v := report.VRRP{
+		Config: d.conf, Snapshot: d.router.Snapshot(now), Running: running,
+		Scripts: map[string]report.ScriptState{}, Files: map[string]int{},
+		Processes: map[string]report.ProcessState{}, BFD: map[string]bool{},
+	}
+	for name, up := range d.bfd {
+		v.BFD[name] = up
+	}
+	for i := range d.cfg.Scripts {
+		v.Scripts[d.cfg.Scripts[i].Name] = d.scriptState(i)
+	}
+	for _, f := range d.cfg.Files {
+		v.Files[f.Name] = int(d.track.files.Value(f.Name))
+	}
+	for _, p := range d.cfg.Processes {
+		v.Processes[p.Name] = report.ProcessState{
+			Current: d.track.processes.Count(p.Name), Quorum: d.track.processes.Up(p.Name),
 		}
 	}
-	if err != nil {
-		log.Info("Can't open dump file %s (%v)", name, err)
+	d.reportSockets(&v)
+	for _, l := range sortedLinks(d.links.byIndex) {
+		v.Links = append(v.Links, d.reportLink(l))
 	}
+	return v
+}
+
+func (d *daemon) scriptState(i int) report.ScriptState {
+	s := &d.cfg.Scripts[i]
+	up, known := d.track.scripts.State(s.Name)
+	st := report.ScriptState{Init: "INIT", Good: up, State: "idle"}
+	if known {
+		st.Init = "unknown"
+		if up {
+			st.Result = s.Rise + s.Fall - 1
+		}
+	}
+	cmd, usable := d.cmds.command(&s.Command)
+	st.Insecure = !usable && len(s.Command.Argv) > 0
+	if usable && len(cmd.Args) > 0 && cmd.Path != cmd.Args[0] {
+		st.Path = cmd.Path
+	}
+	return st
+}
+
+func (d *daemon) reportSockets(v *report.VRRP) {
+	for _, id := range d.socketOrder {
+		s := d.sockets[id]
+		if s.open == nil {
+			continue
+		}
+		k := s.want.Key
+		r := report.Socket{
+			In: s.open.recvFD, Out: s.open.sendFD, Interface: k.Interface, VRF: k.VRF, IPv6: k.IPv6,
+			AH: k.Protocol == 51, Unicast: k.Unicast, Address: k.Addr, RxBuffer: s.open.rcvbuf,
+		}
+		for i := range v.Snapshot.Instances {
+			if in := &v.Snapshot.Instances[i]; in.Socket == id {
+				r.Instances = append(r.Instances, in.Name)
+			}
+		}
+		v.Sockets = append(v.Sockets, r)
+	}
+}
+
+func (d *daemon) reportLink(l kernel.Link) report.Link {
+	r := report.Link{
+		Index: l.Index, Name: l.Name, MAC: l.MAC, Broadcast: l.Broadcast,
+		Up: l.Flags&unix.IFF_UP != 0, Running: l.Flags&unix.IFF_RUNNING != 0,
+		NoBroadcast: l.Flags&unix.IFF_BROADCAST == 0, Loopback: l.Flags&unix.IFF_LOOPBACK != 0,
+		PointToPoint: l.Flags&unix.IFF_POINTOPOINT != 0, NoARP: l.NoARP(), NoMulticast: !l.Multicast(),
+		Ethernet: l.Type == unix.ARPHRD_ETHER, HWType: int(l.Type), SeenUp: l.Up(),
+		Group: l.Group, MTU: l.MTU, RPFilter: -1,
+	}
+	for _, k := range sortedAddrs(d.links.addrs) {
+		if a := k.prefix.Addr(); k.link != l.Index {
+			continue
+		} else if a.Is4() {
+			r.IPv4 = append(r.IPv4, a)
+		} else {
+			r.IPv6 = append(r.IPv6, a)
+		}
+	}
+	for _, b := range d.cfg.Debounce {
+		if b.Interface == l.Name {
+			r.UpDelay, r.DownDelay = b.Up, b.Down
+		}
+	}
+	for _, p := range d.cfg.PaceGroups {
+		for _, name := range p.Interfaces {
+			if name == l.Name {
+				r.GARP, r.GNA = p.GARP, p.GNA
+			}
+		}
+	}
+	if base, ok := d.links.byIndex[l.Parent]; ok && !l.ParentElsewhere && (l.Kind == "macvlan" || l.Kind == "ipvlan") {
+		r.Base, r.BaseUp, r.BaseRunning = base.Name, base.Flags&unix.IFF_UP != 0, base.Flags&unix.IFF_RUNNING != 0
+		r.VMAC = "VMAC type private"
+		if l.Kind == "ipvlan" {
+			r.VMAC = "IPVLAN type L2"
+		}
+		_, r.Ours = d.vmacs.ours[l.Name]
+	}
+	return r
 }

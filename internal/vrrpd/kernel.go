@@ -23,6 +23,7 @@ type Kernel interface {
 	SetLinkUp(index int, up bool) error
 	SetLinkMaster(index, master int) error
 	SetLinkGroup(index int, group uint32) error
+	MakeVMAC(v kernel.VMAC, have *kernel.Link, s *kernel.Sysctls) (kernel.Link, error)
 	DelLink(index int) error
 
 	Watch(kernel.WatchOptions, func([]kernel.Event)) (*kernel.Watcher, error)

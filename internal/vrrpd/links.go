@@ -95,7 +95,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 	t.byIndex[l.Index], t.byName[l.Name] = l, l.Index
 	d.linkState(now, t.view(l, true))
 	if !known {
-		d.linkAppeared(l)
+		d.linkAppeared(now, l)
 	} else if !old.Up() && l.Up() {
 		d.statics.linkUp(d, l)
 	}
@@ -113,14 +113,21 @@ func (d *daemon) forgetLink(now time.Time, l kernel.Link) {
 		}
 	}
 	d.linkState(now, t.view(l, false))
+	d.vmacs.lost(d, now, l.Name)
 }
 
-// linkState tells the core.
-func (d *daemon) linkState(now time.Time, l vrrp.Link) { d.router.LinkChanged(now, l) }
+// linkState tells the core, with the driver's word where that is polled.
+func (d *daemon) linkState(now time.Time, l vrrp.Link) {
+	if d.beat.covers(l.Name) && l.Exists {
+		l.Polled, l.Up = true, d.beat.state[l.Name]
+	}
+	d.router.LinkChanged(now, l)
+}
 
 // linkAppeared opens again what was waiting for the link.
-func (d *daemon) linkAppeared(l kernel.Link) {
-	d.openSockets()
+func (d *daemon) linkAppeared(now time.Time, l kernel.Link) {
+	d.vmacs.baseAppeared(d, now, l.Name)
+	d.openSockets(now)
 	d.statics.linkUp(d, l)
 }
 

@@ -56,10 +56,14 @@ type daemon struct {
 	ann     announcer
 	syncd   syncDaemon
 	wall    firewall
+	vmacs   vmacs
+	beat    linkBeat
+	bfd     map[string]bool // sessions as last told
 	sched   scheduling
 
 	state        stateFile
 	stateChanged bool
+	restored     bool // goes on for a process that was killed
 
 	stopping   bool
 	exitStatus int
@@ -74,7 +78,7 @@ func Main(c process.Child) int {
 }
 
 func newDaemon(c process.Child) *daemon {
-	return &daemon{child: c, links: newLinkTable(), sockets: map[vrrp.SocketID]*socketSlot{}}
+	return &daemon{child: c, links: newLinkTable(), sockets: map[vrrp.SocketID]*socketSlot{}, bfd: map[string]bool{}}
 }
 
 func (d *daemon) run() int {
@@ -85,6 +89,7 @@ func (d *daemon) run() int {
 	}
 	go d.readSignals(signals)
 	go d.watchParent()
+	go d.readBFD()
 	d.loop.Run()
 	return d.finish()
 }
@@ -114,6 +119,10 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 		d.reload(now)
 	case unix.SIGTERM, unix.SIGINT:
 		d.stop(now)
+	case unix.SIGUSR1:
+		d.dumpData(now)
+	case sigJSON:
+		d.dumpJSON(now)
 	case unix.SIGUSR2:
 		d.dumpStats(now, false)
 	case sigStatsClear:
@@ -187,8 +196,14 @@ func (d *daemon) stop(now time.Time) {
 	d.Apply(now)
 	d.statics.remove(d)
 	d.Apply(now)
-	d.setSockets(nil)
+	d.setSockets(now, nil)
 	d.state.clear()
+	if !keep {
+		d.vmacs.close(d)
+	}
+	d.after(-1, d.wall.close)
+	d.worker.put(d.jobs)
+	d.jobs = nil
 	// What is queued for the worker ends with the STOP notifications.
 	d.worker.put([]job{{instance: -1, do: func() {
 		d.post(func(time.Time) { d.loop.Stop() })
@@ -205,6 +220,8 @@ func (d *daemon) finish() int {
 	}
 	d.worker.close()
 	d.track.close()
+	d.beat.close()
+	d.vmacs.restore()
 	d.tell.close(stopWait)
 	logStopped()
 	return d.exitStatus

@@ -36,6 +36,7 @@ type socket struct {
 	ifindex int // of the interface when the sockets were opened; 0 without one
 	sendFD  int
 	recvFD  int
+	rcvbuf  int // as asked for
 	recv    *os.File
 
 	deliver func(now time.Time, p *vrrp.Packet)
@@ -69,7 +70,7 @@ type socketOptions struct {
 // openSocket opens both sockets in the order of the original (vrrp.md 7.2 and
 // 7.3), so that no packet of another interface slips in between.
 func openSocket(want vrrp.Socket, o socketOptions) (*socket, error) {
-	s := &socket{id: want.ID, key: want.Key, ifindex: o.ifindex, sendFD: -1, recvFD: -1}
+	s := &socket{id: want.ID, key: want.Key, ifindex: o.ifindex, rcvbuf: o.rcvbuf, sendFD: -1, recvFD: -1}
 	var err error
 	if s.recvFD, err = openReader(want.Key, o); err != nil {
 		return nil, err

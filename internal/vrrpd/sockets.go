@@ -18,7 +18,7 @@ type socketSlot struct {
 
 // setSockets opens what is new, closes what is not wanted any more and keeps
 // the rest.
-func (d *daemon) setSockets(want []vrrp.Socket) {
+func (d *daemon) setSockets(now time.Time, want []vrrp.Socket) {
 	keep := map[vrrp.SocketID]bool{}
 	for _, w := range want {
 		keep[w.ID] = true
@@ -39,7 +39,7 @@ func (d *daemon) setSockets(want []vrrp.Socket) {
 		}
 		s.want = w
 	}
-	d.openSockets()
+	d.openSockets(now)
 }
 
 func (d *daemon) closeSlot(s *socketSlot) {
@@ -52,7 +52,7 @@ func (d *daemon) closeSlot(s *socketSlot) {
 
 // openSockets opens what is wanted and not open, and opens anew what stands on
 // an interface that was deleted and made again.
-func (d *daemon) openSockets() {
+func (d *daemon) openSockets(now time.Time) {
 	for _, id := range d.socketOrder {
 		s := d.sockets[id]
 		link := d.links.index(s.want.Key.Interface)
@@ -62,11 +62,11 @@ func (d *daemon) openSockets() {
 		if s.open != nil || (s.want.Key.Interface != "" && link == 0) {
 			continue
 		}
-		d.openSlot(s, link)
+		d.openSlot(now, s, link)
 	}
 }
 
-func (d *daemon) openSlot(s *socketSlot, link int) {
+func (d *daemon) openSlot(now time.Time, s *socketSlot, link int) {
 	l := d.links.byIndex[link]
 	o := socketOptions{ifindex: link, mtu: l.MTU, rcvbuf: d.rcvbuf(s.want, l.MTU)}
 	sock, err := openSocket(s.want, o)
@@ -75,9 +75,14 @@ func (d *daemon) openSlot(s *socketSlot, link int) {
 			s.failed = err.Error()
 			log.Info("VRRP socket: %v", err)
 		}
+		d.router.SocketFailed(now, s.want.ID, true)
 		return
 	}
-	s.open, s.failed = sock, ""
+	if s.failed != "" {
+		s.failed = ""
+		d.router.SocketFailed(now, s.want.ID, false)
+	}
+	s.open = sock
 	sock.start(d.loop.Post, d.receive)
 	logSocket(sock)
 }

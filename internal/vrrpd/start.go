@@ -189,7 +189,13 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 		}
 	}
 	d.cmds.check(conf)
+	if first {
+		d.wall.configure(&d.cfg.Firewall, d.cfg.DisableLocalIGMP)
+	}
 	d.resolve()
+	d.vmacs.resolve(d, now)
+	d.vmacs.settings(d)
+	d.beat.set(d)
 	if first {
 		d.tell.set(d)
 	}
@@ -200,7 +206,9 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	}
 	d.child.Ready()
 	d.router.Reload(now, d.cfg)
-	d.statics.set(d, d.cfg, first)
+	d.Apply(now)
+	d.vmacs.removeUnused(d)
+	d.statics.set(d, d.cfg, first && !d.restored)
 	if !first {
 		d.tell.set(d)
 	}

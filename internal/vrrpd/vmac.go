@@ -1,0 +1,293 @@
+package vrrpd
+
+import (
+	"bytes"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/kernel"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/vrrp"
+)
+
+// vmacs are the virtual interfaces (use_vmac, use_ipvlan) that instances want.
+// They are made before the core takes a configuration, made again when someone
+// deletes them, and deleted when nothing wants them any more.
+type vmacs struct {
+	want map[string]wantedVMAC // by name
+	ours map[string]int        // index of those this process has made
+	ctl  *kernel.Sysctls
+
+	loosened bool
+}
+
+// wantedVMAC is one virtual interface and who wants it.
+type wantedVMAC struct {
+	instance string
+	base     string
+	mac      net.HardwareAddr // nil: an ipvlan
+	cfg      *vrrp.VMACConfig
+	ipv6     bool
+	needIPv6 bool // carries IPv6 addresses although the instance is IPv4
+	adverts  bool // adverts leave by it
+}
+
+// resolve makes the virtual interfaces of a new configuration and writes their
+// names into it.
+func (v *vmacs) resolve(d *daemon, now time.Time) {
+	if v.ctl == nil {
+		v.ctl, v.ours = kernel.NewSysctls(d.kernel.(*kernel.Kernel)), map[string]int{}
+	}
+	v.want = map[string]wantedVMAC{}
+	for i := range d.cfg.Instances {
+		in := &d.cfg.Instances[i]
+		if in.VMAC == nil {
+			continue
+		}
+		if !in.VMAC.AddrsOnly {
+			in.Device = v.name(d, in, in.Interface, d.conf.Global.VMACPrefix, in.IPv6)
+			v.want[in.Device] = wantedVMAC{
+				instance: in.Name, base: in.Interface, mac: macOf(in, in.IPv6), cfg: in.VMAC, ipv6: in.IPv6,
+				needIPv6: !in.IPv6 && carriesIPv6(in), adverts: !in.VMAC.XmitBase,
+			}
+			v.make(d, now, in.Device)
+		}
+		v.resolveAddrs(d, now, in)
+	}
+}
+
+// resolveAddrs gives addresses that want one a virtual interface of their own.
+func (v *vmacs) resolveAddrs(d *daemon, now time.Time, in *vrrp.InstanceConfig) {
+	for _, list := range [][]vrrp.Address{in.Addresses, in.Excluded} {
+		for i := range list {
+			a := &list[i]
+			base := a.Interface
+			if base == "" {
+				base = in.Interface
+			}
+			is6 := a.Prefix.Addr().Is6()
+			own := a.UseVMAC || in.VMAC.AllAddrs
+			if !own || base == in.Interface && is6 == in.IPv6 && !in.VMAC.AddrsOnly {
+				continue
+			}
+			name := v.name(d, in, base, d.conf.Global.VMACAddrPrefix, is6)
+			if _, ok := v.want[name]; !ok {
+				v.want[name] = wantedVMAC{instance: in.Name, base: base, mac: macOf(in, is6), cfg: in.VMAC, ipv6: is6}
+				v.make(d, now, name)
+			}
+			a.Interface = name
+		}
+	}
+}
+
+func macOf(in *vrrp.InstanceConfig, ipv6 bool) net.HardwareAddr {
+	switch {
+	case in.VMAC.IPVLAN:
+		return nil
+	case in.VMAC.MAC != [6]byte{} && ipv6 == in.IPv6:
+		return net.HardwareAddr(in.VMAC.MAC[:])
+	}
+	return kernel.VirtualMAC(in.VRID, ipv6)
+}
+
+func carriesIPv6(in *vrrp.InstanceConfig) bool {
+	return slices.ContainsFunc(in.Excluded, func(a vrrp.Address) bool {
+		return a.Prefix.Addr().Is6() && (a.Interface == "" || a.Interface == in.Interface)
+	})
+}
+
+// name is the name of the virtual interface of an instance on base: of one that
+// is there already, as configured, or a new one.
+func (v *vmacs) name(d *daemon, in *vrrp.InstanceConfig, base, prefix string, ipv6 bool) string {
+	mac := macOf(in, ipv6)
+	for _, name := range slices.Sorted(maps.Keys(v.want)) {
+		if w := v.want[name]; w.base == base && mac != nil && bytes.Equal(w.mac, mac) {
+			return name
+		}
+	}
+	if l, ok := d.links.named(base); ok && mac != nil {
+		if found, ok := kernel.FindVMAC(sortedLinks(d.links.byIndex), l.Index, mac); ok {
+			return found.Name
+		}
+	}
+	if in.VMAC.Name != "" && base == in.Interface && ipv6 == in.IPv6 {
+		return in.VMAC.Name
+	}
+	if prefix == "" {
+		prefix = "vrrp"
+	}
+	if in.VMAC.IPVLAN && prefix == "vrrp" {
+		prefix = "ipvlan"
+	}
+	return kernel.VMACName(prefix, in.VRID, ipv6, func(n string) bool {
+		_, wanted := v.want[n]
+		return wanted || d.links.index(n) != 0
+	})
+}
+
+// make makes one of the wanted interfaces, or takes over what is there. It
+// waits for the kernel: it happens at the start, at a reload that adds one, and
+// when someone has deleted one.
+func (v *vmacs) make(d *daemon, now time.Time, name string) {
+	w := v.want[name]
+	base, ok := d.links.named(w.base)
+	if !ok {
+		return // made when the base appears
+	}
+	if !v.loosened && w.mac != nil {
+		v.loosened = true
+		changes, err := v.ctl.LoosenReversePath()
+		logSysctls("setting", changes)
+		d.netlinkError(err)
+	}
+	m := kernel.VMAC{
+		Name: name, Base: base, MAC: w.mac, IPVLANFlag: uint16(w.cfg.IPVLANMode), Group: base.Group,
+		IPv6: w.ipv6, NeedIPv6: w.needIPv6,
+	}
+	if w.cfg.GroupSet {
+		m.Group = w.cfg.Group
+	}
+	if w.ipv6 && w.adverts {
+		m.LinkLocal = d.links.linkLocal(base)
+	}
+	var have *kernel.Link
+	if l, ok := d.links.named(name); ok {
+		have = &l
+		if _, ours := v.ours[name]; !ours {
+			log.Info("(%s) Found matching interface %s", w.instance, name)
+		}
+	}
+	l, err := d.kernel.MakeVMAC(m, have, v.ctl)
+	if err != nil {
+		log.Info("(%s): %v", w.instance, err)
+		return
+	}
+	if have == nil {
+		log.Detailf("(%s): Success creating %s interface %s", w.instance, w.kind(), name)
+	}
+	v.ours[name] = l.Index
+	if w.cfg.NotifyMsg {
+		d.netlinkError(d.kernel.SetLinkGroup(base.Index, base.Group))
+	}
+	if w.cfg.Address.IsValid() {
+		d.netlinkErrors(d.kernel.AddAddrs([]kernel.Address{{
+			Link: l.Index, Prefix: w.cfg.Address, Preferred: kernel.Forever, Protocol: kernel.ProtocolKeepalived,
+		}}))
+	}
+	d.linkEvent(now, l, false)
+	if w.mac != nil {
+		g := kernel.GuardedVMAC{Link: l.Index, Base: base.Index, Name: name, IPv6: w.ipv6, BaseLinkLocal: m.LinkLocal}
+		d.after(-1, func() { d.wall.guardVMAC(g) })
+	}
+}
+
+func (w wantedVMAC) kind() string {
+	if w.mac == nil {
+		return "IPVLAN"
+	}
+	return "VMAC"
+}
+
+// lost makes a wanted interface again that someone has deleted.
+func (v *vmacs) lost(d *daemon, now time.Time, name string) {
+	if _, ok := v.want[name]; ok && !d.stopping {
+		delete(v.ours, name)
+		v.make(d, now, name)
+	}
+}
+
+// baseAppeared makes what stands on an interface that was not there before.
+func (v *vmacs) baseAppeared(d *daemon, now time.Time, base string) {
+	for _, name := range slices.Sorted(maps.Keys(v.want)) {
+		if v.want[name].base == base && d.links.index(name) == 0 {
+			v.make(d, now, name)
+		}
+	}
+}
+
+// removeUnused deletes what no instance wants any more, after its addresses.
+func (v *vmacs) removeUnused(d *daemon) {
+	for _, name := range slices.Sorted(maps.Keys(v.ours)) {
+		if _, ok := v.want[name]; !ok {
+			v.remove(d, name)
+		}
+	}
+}
+
+func (v *vmacs) remove(d *daemon, name string) {
+	index := v.ours[name]
+	delete(v.ours, name)
+	d.after(-1, func() {
+		d.wall.unguardVMAC(index)
+		if err := d.kernel.DelLink(index); err != nil {
+			d.netlinkError(err)
+			return
+		}
+		log.Detailf("Success removing VMAC interface %s", name)
+	})
+}
+
+// close deletes every interface that this process has made and puts the
+// settings of the others back.
+func (v *vmacs) close(d *daemon) {
+	v.want = nil
+	v.removeUnused(d)
+}
+
+// restore puts the kernel's settings back. It runs after everything else.
+func (v *vmacs) restore() {
+	if v.ctl == nil {
+		return
+	}
+	changes, err := v.ctl.RestoreAll()
+	logSysctls("resetting", changes)
+	if err != nil {
+		log.Info("%v", err)
+	}
+}
+
+func logSysctls(verb string, changes []kernel.SysctlChange) {
+	for _, c := range changes {
+		switch {
+		case !c.Global():
+		case verb == "setting":
+			log.Info("NOTICE: setting sysctl %s from %s to %s", c.Dotted(), c.Old, c.New)
+		default:
+			log.Info("NOTICE: resetting sysctl %s to %s", c.Dotted(), c.New)
+		}
+	}
+}
+
+// linkLocal is the IPv6 link-local address of a link, or one made from its MAC.
+func (t *linkTable) linkLocal(l kernel.Link) netip.Addr {
+	for _, k := range sortedAddrs(t.addrs) {
+		if a := k.prefix.Addr(); k.link == l.Index && a.Is6() && a.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	return kernel.LinkLocalFrom(l.MAC)
+}
+
+// settings are the sysctls that the configuration asks for beside those of
+// virtual interfaces.
+func (v *vmacs) settings(d *daemon) {
+	set := func(err error) {
+		if err != nil {
+			log.Info("%v", err)
+		}
+	}
+	if d.cfg.DisableLocalIGMP {
+		set(v.ctl.Set(kernel.LocalIGMPReports, "0"))
+	}
+	for i := range d.cfg.Instances {
+		in := &d.cfg.Instances[i]
+		if l, ok := d.links.named(in.Interface); ok && in.PromoteAddrs && l.Flags&unix.IFF_LOOPBACK == 0 {
+			set(v.ctl.SetLink("ipv4", l, "promote_secondaries", "1"))
+		}
+	}
+}
