@@ -27,13 +27,13 @@ type Env struct {
 	User     func(name string) (User, bool) // name or number
 	Group    func(name string) (gid uint32, ok bool)
 	Script   func(ScriptQuery) ScriptState
-	LookPath func(name string) (string, bool)      // program in PATH
-	Resolve  func(host string) (string, bool)      // smtp_server
-	Enter    func(namespace string) bool           // can it be entered?
-	SaveDir  func(dir string) (problem string)     // config_save_dir: make it, and what went wrong
-	TrackDir func(file string) (problem string)    // directory of a track file; see trackFileDir
-	Writable func(path string) bool                // access(2) for writing
-	Mode     func(path string) (os.FileMode, bool) // of a key file
+	LookPath func(name string) (string, bool)         // program in PATH
+	Resolve  func(host string) (string, bool)         // smtp_server
+	Enter    func(namespace string) bool              // can it be entered?
+	SaveDir  func(dir string) (problem string)        // config_save_dir: make it, and what went wrong
+	TrackDir func(file, name string) (problem string) // can a track file be watched?
+	Writable func(path string) bool                   // access(2) for writing
+	Mode     func(path string) (os.FileMode, bool)    // of a key file
 }
 
 // Link is what the grammar's checks need to know of an interface.
@@ -90,11 +90,11 @@ func (e *Env) link(name string) (Link, bool) {
 }
 
 // lastCPU is the highest CPU number.
-func (e *Env) lastCPU() uint64 {
+func (e *Env) lastCPU() int64 {
 	if e.CPUs == 0 {
 		return math.MaxInt32
 	}
-	return uint64(e.CPUs - 1)
+	return int64(e.CPUs - 1)
 }
 
 // DefaultConfigID is the configuration id without option -i.

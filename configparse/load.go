@@ -3,24 +3,75 @@ package configparse
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/keepalived-go/keepalived/vrrp"
 )
 
 // scratch is what one pass remembers while it reads and does not belong into
 // the Config.
 type scratch struct {
 	noticed map[string]bool // keywords already in Config.Unused
+
+	nameFiles     *nameFiles
+	instances     []*instance
+	instanceNames map[string]*instance
+	groups        []*syncGroup
+	groupNames    map[string]*syncGroup
+	trackGroups   map[string]bool
+	scripts       map[string]*vrrp.ScriptConfig
+	files         map[string]*vrrp.FileConfig
+	processes     map[string]*vrrp.ProcessConfig
+	sessions      map[string]trackDefault // bfd_instances that may be tracked
+	tracked       map[trackKey]bool
+	addresses     map[addressKey]string
+	rulePriority  [2]uint32       // next number for IPv4 and IPv6 rules without one
+	paced         map[string]bool // interfaces in a garp_group
+	paceGroups    int
+}
+
+func newScratch() scratch {
+	return scratch{
+		noticed: map[string]bool{}, instanceNames: map[string]*instance{}, groupNames: map[string]*syncGroup{},
+		trackGroups: map[string]bool{}, scripts: map[string]*vrrp.ScriptConfig{}, files: map[string]*vrrp.FileConfig{},
+		processes: map[string]*vrrp.ProcessConfig{}, sessions: map[string]trackDefault{}, tracked: map[trackKey]bool{},
+		addresses: map[addressKey]string{}, paced: map[string]bool{},
+	}
+}
+
+// newConfig holds the defaults of what nothing configures.
+func newConfig(env *Env) *Config {
+	c := &Config{}
+	g := &c.Global
+	g.ChildWait = 5 * time.Second
+	g.RouterID = env.HostName
+	g.NetNamespace = env.Namespace
+	g.SMTPPort, g.SMTPTimeout = 25, 30*time.Second
+	g.StartupTimeout, g.ShutdownTimeout = 10*time.Second, 10*time.Second
+	g.JSONVersion = 1
+	g.MinAutoPriorityDelay = time.Second
+	g.RxBufsMultiplier = 3
+	g.NFTablesIPVSPrio, g.NFTablesIPVSMark = -1, 1000
+	g.SNMPSocket = env.SNMPSocket
+	g.SNMPVSInterval = 5 * time.Second
+	g.DBusServiceName, g.DBusNoInterface = "org.keepalived.Vrrp1", "none"
+	g.VRRPDefaults = VRRPDefaults{Version: 2, DownTimerAdverts: 3,
+		GARP: vrrp.GARPConfig{Delay: defaultGARPDelay, Repeat: defaultGARPRepeat, RefreshRepeat: 1}}
+	c.VRRP.Group4, c.VRRP.Group6 = defaultGroup4, defaultGroup6
+	c.VRRP.Firewall.NFTablesPriority = -1
+	return c
 }
 
 // Load reads the configuration that pattern names (option -f) and checks it.
 // The problems come in the order in which the original prints them under -t:
 // parent, checker, vrrp, bfd. A daemon's process prints those of its own pass.
 func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
-	cfg := &Config{}
+	cfg := newConfig(&env)
 	var problems []Problem
 	lex := newLexer(open, &env)
 	start := func(pass Pass) *parser {
 		return &parser{cfg: cfg, env: &env, pass: pass, lex: lex, problems: &problems,
-			scratch: scratch{noticed: map[string]bool{}}}
+			scratch: newScratch()}
 	}
 	parent := start(Parent)
 	parent.next = lex.next

@@ -181,6 +181,8 @@ type row[T any] struct {
 
 	// in are the passes that take a root keyword; empty inside blocks.
 	in []Pass
+	// unreleased keywords came after 2.4.3: they are unknown keywords, as there.
+	unreleased bool
 	// opens tells that the keyword opens a block, so that passes that do not
 	// take it know what to skip.
 	opens bool
@@ -217,7 +219,7 @@ func statement[T any](p *parser, b block[T], t *T, it item) {
 		return
 	}
 	r, ok := b[w.list[0].text]
-	if !ok || w.list[0].text == "" {
+	if !ok || r.unreleased {
 		p.classf(UnknownKeyword, "Unknown keyword '%s'", w.list[0].text)
 		return
 	}

@@ -419,6 +419,7 @@ type SyncDaemon struct {
 	Interface string
 	Instance  string // empty = runs all the time in both roles
 	ID        uint8
+	IDSet     bool // id was given; else the VRID of the instance is used
 	MaxLen    uint16
 	Port      uint16
 	TTL       uint8
