@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -170,28 +171,44 @@ func canEnter(namespace string) bool {
 	return true
 }
 
-// saveDir makes the directory of config_save_dir.
+// saveDir makes the directory of config_save_dir and says in the original's
+// words what is wrong with it; empty if nothing is.
 func saveDir(dir string) string {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err.Error()
+	switch st, err := os.Stat(dir); {
+	case err == nil && !st.IsDir():
+		return "config_save_dir " + dir + " exists and is not a directory"
+	case err == nil:
+		return ""
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		errno := errnoOf(err)
+		return "Unable to create config_save_dir " + dir + " (error " + strconv.Itoa(int(errno)) + " - " + errnoText(errno) + ")"
 	}
 	return ""
 }
 
-// trackDir says what is wrong with the directory of a track file, in the
-// original's words; empty if it can be watched.
-func trackDir(file string) string {
-	dir := filepath.Dir(file)
-	real, err := filepath.EvalSymlinks(dir)
+func errnoOf(err error) unix.Errno {
+	if e, ok := rootCause(err).(unix.Errno); ok {
+		return e
+	}
+	return unix.ENOENT
+}
+
+// unwatched are the magic numbers of filesystems whose files change without
+// a sign.
+var unwatched = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEBUGFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC}
+
+// trackDir says what is wrong with the directory of the file of a track_file
+// block called name, in the original's words; empty if it can be watched.
+func trackDir(file, name string) string {
+	real, err := filepath.EvalSymlinks(filepath.Dir(file))
 	if err != nil {
-		errno := unix.ENOENT
-		if e, ok := rootCause(err).(unix.Errno); ok {
-			errno = e
-		}
-		return "realpath() error " + strconv.Itoa(int(errno)) + " (" + errnoText(errno) + ") for " + file
+		errno := errnoOf(err)
+		return "realpath() error " + strconv.Itoa(int(errno)) + " (" + errnoText(errno) + ") for " + name
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(real, &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {
+	if err := unix.Statfs(real, &fs); err == nil &&
+		(fs.Flags&unix.ST_RDONLY != 0 || slices.Contains(unwatched, int64(fs.Type))) {
 		return "The filesystem of " + file + " is read only or cannot be monitored - ignoring"
 	}
 	return ""
