@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/keepalived-go/keepalived/internal/bfdd"
 	"github.com/keepalived-go/keepalived/internal/checkd"
 	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/vrrpd"
@@ -10,4 +11,5 @@ import (
 var childMain = map[string]func(process.Child) int{
 	process.RoleVRRP:    vrrpd.Main,
 	process.RoleChecker: checkd.Main,
+	process.RoleBFD:     bfdd.Main,
 }

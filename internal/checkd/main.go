@@ -63,6 +63,7 @@ func Main(c process.Child) int {
 	}
 	go d.readSignals(signals)
 	go d.watchParent()
+	go d.readBFD()
 	d.loop.Run()
 	return d.finish()
 }
