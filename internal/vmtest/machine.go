@@ -23,7 +23,7 @@ type Machine struct {
 	// path on this machine. Tools are programs of this machine by name.
 	Programs map[string]string
 	Tools    []string
-	// Files: guest name (below /lab unless absolute) to content; Trees: guest
+	// Files: guest name (below /lab unless absolute) to content, not executable; Trees: guest
 	// name to a file or folder of this machine.
 	Files map[string][]byte
 	Trees map[string]string
@@ -114,7 +114,7 @@ func (m Machine) writeInitrd(common, file string) error {
 		}
 	}
 	for name, b := range m.Files {
-		a.entry(guestPath(name), 0o100755, b)
+		a.entry(guestPath(name), 0o100644, b)
 	}
 	for name, p := range m.Trees {
 		if err := a.add(p, guestPath(name)); err != nil {

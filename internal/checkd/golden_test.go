@@ -1,0 +1,277 @@
+package checkd
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/keepalived-go/keepalived/internal/vmtest"
+)
+
+var (
+	goldenOnly   = flag.String("golden", "", "play only recorded cases whose names begin so; several by comma")
+	goldenBinary = flag.String("golden.binary", "", "play the cases with this program instead of ours")
+)
+
+// goldenModules are what the recorded cases need loaded.
+const goldenModules = "nf_conntrack ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_lblc ip_vs_lblcr ip_vs_sh " +
+	"ip_vs_mh ip_vs_dh ip_vs_fo ip_vs_ovf ip_vs_sed ip_vs_nq nf_conntrack_sip ip_vs_pe_sip dummy veth nf_tables nft_ct " +
+	"ipip ip_gre fou macvlan"
+
+// goldenRun plays the cases, each in network, mount and process namespaces of
+// its own, four at a time: most of a case is waiting. The case without the
+// module runs alone at the end.
+const goldenRun = `
+hostname lvs1
+echo '127.0.0.1 localhost lvs1' > /etc/hosts
+for m in ` + goldenModules + `; do modprobe $m 2>/dev/null; done
+mkdir -p /etc/keepalived /run/t /run/keepalived; chmod 1777 /run/t
+cat > one <<'END'
+c=$1
+mount -t tmpfs none /run; mkdir -p /run/t /run/keepalived /run/netns; chmod 1777 /run/t
+mount -t tmpfs none /etc/keepalived; mount -t tmpfs none /tmp
+ip link set lo up
+ip link add dummy0 type dummy; ip addr add 10.98.0.1/24 dev dummy0; ip link set dummy0 up multicast on
+OUT=/out/$c; CASE=/lab/cases/$c; cd /lab/cases
+. /lab/cases/common.sh; clean; . $CASE/steps.sh
+[ -n "$KPID" ] && kill -0 $KPID 2>/dev/null && { kill $KPID; wait $KPID; }
+clean
+END
+play() { mkdir -p /out/$1; timeout -s KILL 120 unshare -m -n -p -f --mount-proc bash ./one $1 > /out/$1/driver 2>&1; echo "played $1"; }
+for c in $CASES; do
+  while [ $(jobs -rp | wc -l) -ge 4 ]; do sleep 0.1; done
+  play $c &
+done
+wait
+for c in $ALONE; do play $c; done
+`
+
+// TestGolden plays the recorded runs of the original in the virtual machine and
+// compares the kernel's tables byte by byte, what servers and scripts got by
+// its lines, and the log by its lines (times and process ids cut). Where we
+// differ on purpose the case has a file ours/NAME instead of, or differs.txt
+// beside, the recorded one.
+func TestGolden(t *testing.T) {
+	if os.Getenv("KEEPALIVED_VM") != "" {
+		t.Skip("skipped: already in the virtual machine")
+	}
+	files, err := filepath.Glob("testdata/ipvs-golden/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded cases: %v", err)
+	}
+	dir := t.TempDir()
+	keepalived := buildKeepalived(t, dir)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := vmtest.Machine{
+		Programs: map[string]string{"keepalived": keepalived, "rsrv": self},
+		Tools:    []string{"bash", "ip", "ipvsadm", "nft"},
+		Files:    map[string][]byte{},
+		Trees:    map[string]string{},
+		Out:      filepath.Join(dir, "out"), MemoryMB: 1500, Timeout: 15 * time.Minute,
+	}
+	cases := map[string]*txtar.Archive{}
+	var names, alone []string
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".txtar")
+		if !wanted(name) {
+			continue
+		}
+		a, err := txtar.ParseFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases[name] = a
+		for _, f := range a.Files {
+			if !strings.Contains(f.Name, "/") {
+				m.Files["cases/"+name+"/"+f.Name] = f.Data
+			}
+		}
+		if strings.HasPrefix(name, "47-") {
+			alone = append(alone, name)
+		} else {
+			names = append(names, name)
+		}
+	}
+	for _, f := range []string{"common.sh", "cert.pem", "key.pem"} {
+		m.Trees["cases/"+f] = "testdata/ipvs-golden/" + f
+	}
+	m.Files["run"] = []byte(goldenRun)
+	m.Command = fmt.Sprintf("export CASES='%s' ALONE='%s'; exec bash ./run", strings.Join(names, " "), strings.Join(alone, " "))
+	if status := vmtest.Run(t, m); status != 0 {
+		t.Errorf("the machine's script ended with status %d", status)
+	}
+	for _, name := range append(names, alone...) {
+		t.Run(name, func(t *testing.T) { compareCase(t, cases[name], filepath.Join(m.Out, name)) })
+	}
+}
+
+func wanted(name string) bool {
+	return *goldenOnly == "" || slices.ContainsFunc(strings.Split(*goldenOnly, ","), func(p string) bool {
+		return strings.HasPrefix(name, p)
+	})
+}
+
+// buildKeepalived builds the daemon as it is shipped.
+func buildKeepalived(t *testing.T, dir string) string {
+	t.Helper()
+	if *goldenBinary != "" {
+		return *goldenBinary
+	}
+	out := filepath.Join(dir, "keepalived")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "github.com/keepalived-go/keepalived/cmd/keepalived")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build keepalived: %v\n%s", err, b)
+	}
+	return out
+}
+
+// compareCase compares what a case left in got with its recorded files.
+func compareCase(t *testing.T, a *txtar.Archive, got string) {
+	want := map[string][]byte{}
+	var differs []byte
+	for _, f := range a.Files {
+		switch dir, base := filepath.Split(f.Name); {
+		case f.Name == "differs.txt":
+			differs = f.Data
+		case dir == "ours/":
+			want[base] = f.Data
+		case dir == "want/" && want[base] == nil:
+			want[base] = f.Data
+		}
+	}
+	for _, name := range sortedKeys(want) {
+		file := name
+		if name == "log.txt" {
+			file = "log.raw"
+		}
+		b, err := os.ReadFile(filepath.Join(got, file))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		switch {
+		case name == "log.txt":
+			compareLog(t, want[name], b, differs)
+		case strings.HasPrefix(name, "ipvsadm-"):
+			if !bytes.Equal(want[name], b) {
+				t.Errorf("%s is\n%s\nwant\n%s", name, b, want[name])
+			}
+		default:
+			if w, g := distinctLines(name, want[name]), distinctLines(name, b); !slices.Equal(w, g) {
+				t.Errorf("%s has lines\n%s\nwant\n%s", name, strings.Join(g, "\n"), strings.Join(w, "\n"))
+			}
+		}
+	}
+	if t.Failed() {
+		if b, err := os.ReadFile(filepath.Join(got, "driver")); err == nil && len(b) > 0 {
+			t.Logf("the case's own output:\n%s", b)
+		}
+	}
+}
+
+func sortedKeys(m map[string][]byte) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// compareLog checks that both logs have the same lines. differs lists, after
+// "- ", recorded lines that ours has not, and after "+ ", lines that only ours
+// has.
+func compareLog(t *testing.T, want, got, differs []byte) {
+	w, g := logLines(want), logLines(got)
+	for l := range strings.Lines(string(differs)) {
+		l = strings.TrimRight(l, "\n")
+		switch {
+		case strings.HasPrefix(l, "- "):
+			if !slices.Contains(w, l[2:]) {
+				t.Errorf("differs.txt takes away %q, which is not in the recorded log", l[2:])
+			}
+			w = slices.DeleteFunc(w, func(s string) bool { return s == l[2:] })
+		case strings.HasPrefix(l, "+ "):
+			w = append(w, l[2:])
+		}
+	}
+	for _, l := range w {
+		if !slices.Contains(g, l) {
+			t.Errorf("log lacks %q", l)
+		}
+	}
+	for _, l := range g {
+		if !slices.Contains(w, l) {
+			t.Errorf("log has %q", l)
+		}
+	}
+	if t.Failed() {
+		t.Logf("our log:\n%s", got)
+	}
+}
+
+// logMasks cut what no two runs have in common; logSkip are lines of the parent
+// that depend on build and machine.
+var (
+	logMasks = []struct {
+		re *regexp.Regexp
+		by string
+	}{
+		{regexp.MustCompile(`^[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:.]+ \d{4}: `), ""},
+		{regexp.MustCompile(`, git commit [^ ]*`), ""},
+		{regexp.MustCompile(`(Keepalived v2\.4\.3) \([0-9/,]+\)`), "$1"},
+		{regexp.MustCompile(`^pid \d+ exited`), "pid PID exited"},
+		{regexp.MustCompile(`pid=\d+`), "pid=PID"},
+		{regexp.MustCompile(`\(\d+\) (died|exited)`), "(PID) $1"},
+		{regexp.MustCompile(`process ?\(\d+\)`), "process(PID)"},
+		{regexp.MustCompile(`used \d+\.\d+ user time, \d+\.\d+ system`), "used N user time, N system"},
+		{regexp.MustCompile(`(CPU usage \(self/children\)).*`), "$1"},
+		{regexp.MustCompile(`delivered in \d+ usec`), "delivered in N usec"},
+	}
+	logSkip = regexp.MustCompile(`^Starting Keepalived|^Running on Linux|^Command line|^Configuration file|^NOTICE|^ *'`)
+)
+
+func logLines(b []byte) []string {
+	var out []string
+	for l := range strings.Lines(string(b)) {
+		l = strings.TrimRight(l, " \r\n")
+		for _, m := range logMasks {
+			l = m.re.ReplaceAllString(l, m.by)
+		}
+		if strings.TrimSpace(l) != "" && !strings.HasPrefix(l, "## ") && !logSkip.MatchString(l) && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// distinctLines are the lines of a file in order of the alphabet, each once;
+// the random id of a DNS query is masked.
+func distinctLines(name string, b []byte) []string {
+	var out []string
+	for l := range strings.Lines(string(b)) {
+		l = strings.TrimRight(l, "\r\n")
+		if strings.HasPrefix(name, "dns-") && len(l) > 4 {
+			l = "IIII" + l[4:]
+		}
+		if l != "" {
+			out = append(out, l)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
