@@ -3,9 +3,11 @@ package checker
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +26,14 @@ const readsPerTurn = 16
 // That halves the cost of a check (docs/measurements in libraries.md section 7).
 type poller struct {
 	epfd, wakefd int
-	deliver      func([]*attempt) // called with what ended, from the poller's goroutine
+	// file and conn let the goroutine wait for epfd in the runtime's own poller.
+	// A thread that blocks in epoll_wait itself keeps its P for a while, and the
+	// runtime's monitor polls for it every 20 µs: 0.1 ms of CPU per check at
+	// 1,000 a second.
+	file    *os.File
+	conn    syscall.RawConn
+	armed   time.Time        // the read deadline of file
+	deliver func([]*attempt) // called with what ended, from the poller's goroutine
 
 	mu       sync.Mutex
 	queue    []*attempt // submitted, not yet seen
@@ -84,6 +93,13 @@ func newPoller(deliver func([]*attempt)) (*poller, error) {
 	}
 	p := &poller{epfd: epfd, wakefd: wakefd, deliver: deliver, base: time.Now(),
 		buf: make([]byte, 16<<10), events: make([]unix.EpollEvent, 256)}
+	_ = unix.SetNonblock(epfd, true)
+	p.file = os.NewFile(uintptr(epfd), "checks")
+	if p.conn, err = p.file.SyscallConn(); err != nil {
+		p.file.Close()
+		unix.Close(wakefd)
+		return nil, fmt.Errorf("watch epoll descriptor: %w", err)
+	}
 	go p.run()
 	return p, nil
 }
@@ -112,7 +128,7 @@ func (p *poller) unlockAndWake() {
 }
 
 func (p *poller) run() {
-	defer unix.Close(p.epfd)
+	defer p.file.Close()
 	defer unix.Close(p.wakefd)
 	var fresh []*attempt
 	for {
@@ -145,7 +161,7 @@ func (p *poller) closeAll() {
 // wait handles what is ready. Results are kept back while more is ready, so
 // that they travel to the loop together; then they go, and only then it sleeps.
 func (p *poller) wait() {
-	n := p.poll(0)
+	n := p.poll()
 	if n == 0 && len(p.again) == 0 {
 		p.flush()
 		p.mu.Lock()
@@ -155,7 +171,7 @@ func (p *poller) wait() {
 		}
 		p.sleeping = true
 		p.mu.Unlock()
-		n = p.poll(p.timeout())
+		n = p.sleep()
 		p.mu.Lock()
 		p.sleeping = false
 		p.mu.Unlock()
@@ -183,21 +199,35 @@ func (p *poller) wait() {
 	}
 }
 
-func (p *poller) poll(timeout int) int {
-	n, err := unix.EpollWait(p.epfd, p.events, timeout)
+// poll fetches what is ready now.
+func (p *poller) poll() int {
+	n, err := unix.EpollWait(p.epfd, p.events, 0)
 	if err != nil {
 		return 0 // EINTR; nothing else can happen to a valid descriptor
 	}
 	return n
 }
 
-// timeout is how long epoll may sleep, in milliseconds, -1 for ever.
-func (p *poller) timeout() int {
-	if p.deadlines.len() == 0 {
-		return -1
+// sleep waits until something is ready or the next deadline.
+func (p *poller) sleep() (n int) {
+	if p.deadlines.len() > 0 {
+		// The deadline moves only to become earlier; one that has become
+		// superfluous costs one more turn.
+		at := p.base.Add(time.Duration(p.deadlines.top().due.at))
+		if p.armed.IsZero() || at.Before(p.armed) || p.armed.Before(p.now) {
+			p.armed = at
+			_ = p.file.SetReadDeadline(at)
+		}
 	}
-	d := time.Duration(p.deadlines.top().due.at) - time.Since(p.base)
-	return int(max(0, (d+time.Millisecond-1)/time.Millisecond))
+	err := p.conn.Read(func(uintptr) bool {
+		n = p.poll()
+		return n > 0
+	})
+	if err != nil { // the deadline
+		p.armed = time.Time{}
+		_ = p.file.SetReadDeadline(p.armed)
+	}
+	return n
 }
 
 func (p *poller) flush() {

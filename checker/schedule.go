@@ -25,9 +25,11 @@ type SchedulerOptions struct {
 const (
 	defaultLimit = 4096
 
-	// slack is how much earlier than its time a check may start, so that checks
-	// due within one millisecond share one wake-up.
-	slack = time.Millisecond
+	// A check may start earlier than its time by a slackShare of its delay, at
+	// most maxSlack, so that many share one wake-up: at 1,000 checks a second
+	// waking costs more than checking.
+	slackShare = 200
+	maxSlack   = 8 * time.Millisecond
 
 	// crowd is how many connections one poller takes before the next is used:
 	// a few checks need no second thread.
@@ -65,6 +67,7 @@ type job struct {
 	id     CheckID
 	steps  []step // one, or one per url
 	next   Next
+	slack  time.Duration // of next
 	paused bool
 	due    slot
 
@@ -162,9 +165,12 @@ func (s *Scheduler) Tick(now time.Time) {
 		return
 	}
 	batch := map[*poller][]*attempt{}
-	limit := s.stamp(now.Add(slack))
-	for s.due.len() > 0 && s.running < s.opt.Limit && s.due.top().due.at <= limit {
+	at := s.stamp(now)
+	for s.due.len() > 0 && s.running < s.opt.Limit {
 		j := s.due.top()
+		if j.due.at > at+int64(j.slack) {
+			break
+		}
 		s.due.remove(j)
 		s.late.note(now.Sub(j.next.At), s.running+1 == s.opt.Limit)
 		if p, a := s.launch(j); p != nil {
@@ -269,6 +275,7 @@ func (s *Scheduler) ended(now time.Time, list []*attempt) {
 		j.running, j.spare, j.cancel = nil, a, nil
 		j.next = s.opt.Report(now, j.id, a.res)
 		if !j.next.At.IsZero() && !j.paused {
+			j.slack = min(j.next.At.Sub(now)/slackShare, maxSlack)
 			s.due.put(j, s.stamp(j.next.At))
 		}
 	}
