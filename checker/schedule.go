@@ -96,6 +96,10 @@ func NewScheduler(opt SchedulerOptions) *Scheduler {
 	return &Scheduler{opt: opt, base: time.Now(), jobs: map[CheckID]*job{}}
 }
 
+// SetTLS replaces the client side of SSL_GET for checks that are started from
+// now on.
+func (s *Scheduler) SetTLS(c *ClientTLS) { s.opt.TLS = c }
+
 // Apply carries out a Start, Pause or Forget effect; others are none of its
 // business and it reports false.
 func (s *Scheduler) Apply(e Effect) bool {

@@ -64,6 +64,7 @@ func Main(c process.Child) int {
 	go d.readSignals(signals)
 	go d.watchParent()
 	go d.readBFD()
+	go d.answerOperator()
 	d.loop.Run()
 	return d.finish()
 }

@@ -53,6 +53,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	if first && g.LVSFlush {
 		d.table.flush(now)
 	}
+	d.setTLS()
 	d.trackFiles(now, first)
 	d.pool.Load(now, &conf.Checker, d.poolOptions())
 	if first {
