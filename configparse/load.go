@@ -28,6 +28,8 @@ type scratch struct {
 	rulePriority  [2]uint32       // next number for IPv4 and IPv6 rules without one
 	paced         map[string]bool // interfaces in a garp_group
 	paceGroups    int
+	lvs           lvsDraft
+	bfdNames      []string // bfd_instances that were accepted
 }
 
 func newScratch() scratch {

@@ -3,11 +3,12 @@ package configparse
 import "time"
 
 // afterPass are the checks that follow the reading of a pass (grammar.md 14).
-var afterPass = [passes]func(*parser){Parent: completeGlobal, VRRP: completeVRRP}
+var afterPass = [passes]func(*parser){Parent: completeGlobal, Checker: completeLVS, VRRP: completeVRRP}
 
 var (
-	inParent = []Pass{Parent}
-	inVRRP   = []Pass{VRRP}
+	inParent  = []Pass{Parent}
+	inChecker = []Pass{Checker}
+	inVRRP    = []Pass{VRRP}
 )
 
 // rootBlock are the keywords outside of all blocks.
@@ -65,6 +66,14 @@ var rootBlock = block[Config]{
 		sub: processBlock, set: readProcess},
 	"interface_up_down_delays": {takes: "value-block: IFNAME DOWN [UP] per line", help: "debounce of link changes", acts: "vrrp", in: inVRRP, opens: true,
 		set: readDebounce},
+	"SSL": {takes: "block", help: "client certificate of SSL_GET", acts: "checker", in: inChecker, opens: true,
+		sub: sslBlock, set: readSSL},
+	"virtual_server_group": {takes: "value-block NAME of vsg-line", help: "addresses, ranges and marks of one service",
+		acts: "checkd", in: inChecker, opens: true, sub: groupLines, set: readGroup},
+	"virtual_server": {takes: "block IPADDR [PORT] | block fwmark INT | block group NAME", help: "one service of the load balancer",
+		acts: "checkd", in: inChecker, opens: true, sub: serviceBlock, set: readService},
+	"bfd_instance": {takes: "block NAME", help: "one BFD session", acts: "bfd", in: []Pass{Checker, VRRP, BFD}, opens: true,
+		sub: bfdBlock, set: readBFD},
 	"track_file": {takes: "block NAME", help: "file whose number adjusts priority or weight", acts: "track", in: []Pass{Checker, VRRP}, opens: true,
 		sub: fileBlock, set: readTrackFile},
 	"vrrp_track_file": {takes: "block NAME", help: "old name of track_file", acts: "track", in: []Pass{Checker, VRRP}, opens: true, sub: fileBlock,
