@@ -1,48 +1,196 @@
 package vrrpd
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/keepalived-go/keepalived/configparse"
-	"github.com/keepalived-go/keepalived/internal/log"
-	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
-// runEnv makes the test binary a VRRP process on the configuration file that
-// it names, as if a parent had started it.
-const runEnv = "VRRPD_TEST_CONF"
+// reference is Debian's keepalived, a peer of another make.
+const reference = "/usr/sbin/keepalived"
+
+// bin is the daemon under test, built by TestMain.
+var bin string
 
 func TestMain(m *testing.M) {
-	if name := os.Getenv(runEnv); name != "" {
-		os.Exit(runDirect(name))
-	}
-	os.Exit(m.Run())
+	flag.Parse()
+	os.Exit(func() int {
+		if os.Geteuid() != 0 || testing.Short() {
+			return m.Run() // the tests that need it skip
+		}
+		dir, err := os.MkdirTemp("", "vrrpd-test")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		bin = filepath.Join(dir, "keepalived")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "../../cmd/keepalived")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the daemon: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
-// runDirect is the parent's part of a VRRP process: it hands over the
-// configuration and stays out of the way.
-func runDirect(name string) int {
-	log.Open(log.Options{Console: true, Detail: 1, Ident: "Keepalived_vrrp"})
-	defer log.Close(time.Second)
-	opt := process.Options{ConfigFile: name, LogDetail: 1, DontFork: true, LogConsole: true, NoSyslog: true}
-	read := func() []byte {
-		r := configparse.NewRecorder(configparse.System{})
-		configparse.Load(r, name, configparse.Env{})
-		return r.Archive(1).Encode()
+// needDaemon skips the test where the daemon cannot be run.
+func needDaemon(t *testing.T) {
+	t.Helper()
+	nettest.Need(t, "ip")
+	if bin == "" {
+		t.Skip("skipped: -short, no daemon was built")
 	}
-	conf, err := process.MemoryFile("config", read())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+}
+
+func needReference(t *testing.T) {
+	t.Helper()
+	needDaemon(t)
+	if _, err := os.Stat(reference); err != nil {
+		t.Skipf("skipped: no keepalived of Debian as peer: %v", err)
 	}
-	parent, _, _ := os.Pipe()
-	_, ready, _ := os.Pipe()
-	return Main(process.Child{
-		Handover:    process.Handover{Role: process.RoleVRRP},
-		Options:     opt,
-		Descriptors: process.Descriptors{Config: conf, Parent: parent, Ready: ready},
+}
+
+// node is a daemon on one host of the test's LAN.
+type node struct {
+	t    *testing.T
+	ns   *nettest.NS
+	dir  string
+	bin  string
+	proc *nettest.Proc
+	// conf is the configuration file.
+	conf string
+}
+
+// newNode prepares a daemon on a host; start starts it.
+func newNode(t *testing.T, ns *nettest.NS, program, conf string) *node {
+	t.Helper()
+	n := &node{t: t, ns: ns, dir: t.TempDir(), bin: program}
+	n.conf = filepath.Join(n.dir, "keepalived.conf")
+	n.write(conf)
+	return n
+}
+
+func (n *node) write(conf string) {
+	n.t.Helper()
+	if err := os.WriteFile(n.conf, []byte(conf), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n *node) start() *node {
+	n.t.Helper()
+	n.proc = n.ns.StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.Env("TMPDIR=" + n.dir)},
+		n.bin, "-n", "-l", "-D", "-G", "-f", n.conf)
+	return n
+}
+
+// stop stops the daemon in order.
+func (n *node) stop() { n.t.Helper(); n.proc.Signal(syscall.SIGTERM); n.proc.Exited(10 * time.Second) }
+
+// crash kills every process of the daemon at once.
+func (n *node) crash() { n.proc.KillAll() }
+
+// reload replaces the configuration and waits until it is in force.
+func (n *node) reload(conf string) {
+	n.t.Helper()
+	n.write(conf)
+	done := strings.Count(n.proc.Output(), "Reload complete")
+	n.proc.Signal(syscall.SIGHUP)
+	nettest.Eventually(n.t, 5*time.Second, "the reload is complete", func() bool {
+		return strings.Count(n.proc.Output(), "Reload complete") > done
 	})
+}
+
+func (n *node) has(addr string) bool { n.t.Helper(); return n.ns.HasAddr(addr) }
+
+func (n *node) logs(text string) bool { return strings.Contains(n.proc.Output(), text) }
+
+func (n *node) wantLog(text string) {
+	n.t.Helper()
+	if !n.logs(text) {
+		n.t.Errorf("no %q in the log:\n%s", text, n.proc.Output())
+	}
+}
+
+func (n *node) waitLog(text string) { n.t.Helper(); n.proc.WaitOutput(10*time.Second, text) }
+
+// child returns the process id of the VRRP child.
+func (n *node) child() int {
+	n.t.Helper()
+	all := regexp.MustCompile(`Starting VRRP child process, pid=(\d+)`).FindAllStringSubmatch(n.proc.Output(), -1)
+	if len(all) == 0 {
+		n.t.Fatalf("no VRRP child was started:\n%s", n.proc.Output())
+	}
+	pid, _ := strconv.Atoi(all[len(all)-1][1])
+	return pid
+}
+
+// instance writes a configuration with one instance VI_1.
+func instance(priority int, lines ...string) string {
+	has := func(word string) bool {
+		for _, l := range lines {
+			if strings.HasPrefix(l, word) {
+				return true
+			}
+		}
+		return false
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority %d\n", priority)
+	if !has("version") {
+		b.WriteString(" version 3\n")
+	}
+	if !has("advert_int") {
+		b.WriteString(" advert_int 0.1\n")
+	}
+	if !has("virtual_ipaddress ") {
+		b.WriteString(" virtual_ipaddress {\n  10.99.0.100\n }\n")
+	}
+	for _, l := range lines {
+		b.WriteString(" " + l + "\n")
+	}
+	return b.String() + "}\n"
+}
+
+const vip = "10.99.0.100"
+
+// pair starts two daemons and waits until the first is master.
+func pair(t *testing.T, confA, confB string) (a, b *node) {
+	t.Helper()
+	needDaemon(t)
+	lan := nettest.LAN(t, 2)
+	a, b = newNode(t, lan[0], bin, confA).start(), newNode(t, lan[1], bin, confB).start()
+	converged(t, a, b)
+	return a, b
+}
+
+// converged waits until the master alone has the address.
+func converged(t *testing.T, master, backup *node) {
+	t.Helper()
+	nettest.Eventually(t, 8*time.Second, "one node has the address and the other has not", func() bool {
+		return master.has(vip) && !backup.has(vip)
+	})
+}
+
+// adverts returns the adverts of a host that a capture holds.
+func adverts(c *nettest.Capture, from string) []nettest.Frame {
+	var out []nettest.Frame
+	for _, f := range c.Frames() {
+		if f.Kind == nettest.VRRP && f.Src.String() == from {
+			out = append(out, f)
+		}
+	}
+	return out
 }

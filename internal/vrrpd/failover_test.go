@@ -1,0 +1,165 @@
+package vrrpd
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
+)
+
+// slack is what a takeover may take beyond the protocol's bound.
+const slack = 50 * time.Millisecond
+
+// skew of version 3 (RFC 9568 section 6.1), for the instances of these tests.
+func skew(priority int, interval time.Duration) time.Duration {
+	return time.Duration(256-priority) * interval / 256
+}
+
+// takeover waits for the first advert of a host after a moment and returns when
+// it was sent.
+func takeover(t *testing.T, c *nettest.Capture, from string, after time.Time) time.Time {
+	t.Helper()
+	var at time.Time
+	nettest.Eventually(t, 5*time.Second, from+" advertises", func() bool {
+		for _, f := range adverts(c, from) {
+			if f.At.After(after) {
+				at = f.At
+				return true
+			}
+		}
+		return false
+	})
+	return at
+}
+
+// last returns when a host advertised last.
+func last(t *testing.T, c *nettest.Capture, from string) nettest.Frame {
+	t.Helper()
+	list := adverts(c, from)
+	if len(list) == 0 {
+		t.Fatalf("%s has not advertised", from)
+	}
+	return list[len(list)-1]
+}
+
+// TestFailover plays what an operator does with a pair: stop, start, crash.
+func TestFailover(t *testing.T) {
+	const interval = 100 * time.Millisecond
+	a, b := pair(t, instance(110), instance(100))
+	c := b.ns.Capture("eth0")
+
+	// A graceful stop moves the address within the skew time.
+	began := time.Now()
+	a.stop()
+	got := takeover(t, c, "10.99.0.2", began)
+	zero := last(t, c, "10.99.0.1")
+	if zero.Priority != 0 {
+		t.Errorf("the last advert of the stopped node has priority %d, want 0", zero.Priority)
+	}
+	if d := got.Sub(zero.At); d > skew(100, interval)+slack || d < skew(100, interval)-time.Millisecond {
+		t.Errorf("takeover %v after priority 0, want %v", d, skew(100, interval))
+	}
+	converged(t, b, a)
+
+	// A start brings it back.
+	a.start()
+	converged(t, a, b)
+	b.wantLog("(VI_1) Master received advert from 10.99.0.1 with higher priority 110, ours 100")
+
+	// A crash moves it within three intervals and the skew time.
+	began = time.Now()
+	a.crash()
+	got = takeover(t, c, "10.99.0.2", began)
+	bound := 3*interval + skew(100, interval)
+	if d := got.Sub(last(t, c, "10.99.0.1").At); d > bound+slack || d < bound-time.Millisecond {
+		t.Errorf("takeover %v after the last advert, want %v", d, bound)
+	}
+	// The address stays on the crashed node, and its successor removes it.
+	if !a.has(vip) {
+		t.Error("the address went away with the processes")
+	}
+	a.write(instance(90))
+	a.start()
+	converged(t, b, a)
+}
+
+// TestRules plays the questions that a pair is asked most: who is master?
+func TestRules(t *testing.T) {
+	t.Run("nopreempt", func(t *testing.T) {
+		a, b := pair(t, instance(100), instance(90))
+		a.stop()
+		converged(t, b, a)
+		a.write(instance(100, "nopreempt"))
+		a.start()
+		a.waitLog("(VI_1) Entering BACKUP STATE (init)")
+		nettest.Never(t, time.Second, "the higher priority takes over in spite of nopreempt", func() bool { return a.has(vip) })
+		b.crash()
+		b.ns.DelAddr("eth0", vip+"/32")
+		nettest.Eventually(t, 3*time.Second, "it takes over when the master is gone", func() bool { return a.has(vip) })
+	})
+	t.Run("both-state-master", func(t *testing.T) {
+		a, b := pair(t, instance(110, "state MASTER"), instance(100, "state MASTER"))
+		nettest.Never(t, 500*time.Millisecond, "two masters", func() bool { return a.has(vip) && b.has(vip) })
+	})
+	t.Run("equal-priority", func(t *testing.T) {
+		needDaemon(t)
+		lan := nettest.LAN(t, 2)
+		// Both begin at the same time: the higher address must win.
+		a, b := newNode(t, lan[0], bin, instance(100)).start(), newNode(t, lan[1], bin, instance(100)).start()
+		nettest.Eventually(t, 5*time.Second, "one of them is master", func() bool { return a.has(vip) != b.has(vip) })
+		nettest.Never(t, 500*time.Millisecond, "two masters", func() bool { return a.has(vip) && b.has(vip) })
+	})
+	t.Run("advert-int-2", func(t *testing.T) {
+		a, b := pair(t, instance(100, "version 2", "advert_int 2"), instance(90, "version 2", "advert_int 2"))
+		c := b.ns.Capture("eth0")
+		nettest.Eventually(t, 8*time.Second, "three adverts", func() bool { return len(adverts(c, "10.99.0.1")) >= 3 })
+		list := adverts(c, "10.99.0.1")
+		if d := list[2].At.Sub(list[0].At); (d - 4*time.Second).Abs() > 20*time.Millisecond {
+			t.Errorf("two intervals took %v, want 4s", d)
+		}
+		if list[0].PDU[5] != 2 {
+			t.Errorf("advert interval on the wire is %d, want 2", list[0].PDU[5])
+		}
+		_ = a
+	})
+	t.Run("long-auth-pass", func(t *testing.T) {
+		conf := func(p int, pass string) string {
+			return instance(p, "version 2", "advert_int 1", "authentication {\n auth_type PASS\n auth_pass "+pass+"\n }")
+		}
+		a, b := pair(t, conf(100, "longerthan8"), conf(90, "longerthXX"))
+		a.wantLog("Truncating auth_pass to 8 characters")
+		nettest.Never(t, 4500*time.Millisecond, "the peer rejects the password", func() bool { return b.has(vip) })
+	})
+	t.Run("label-and-three-vips", func(t *testing.T) {
+		addrs := "virtual_ipaddress {\n 10.99.0.100 label eth0:9\n 10.99.0.101\n 10.99.0.102\n }"
+		a, _ := pair(t, instance(100, addrs), instance(90, addrs))
+		nettest.Eventually(t, time.Second, "all three addresses", func() bool {
+			return a.has("10.99.0.101") && a.has("10.99.0.102")
+		})
+		for _, want := range []string{"10.99.0.100/32", "10.99.0.101/32", "10.99.0.102/32"} {
+			found := false
+			for _, got := range a.ns.Addrs("eth0") {
+				found = found || got == want
+			}
+			if !found {
+				t.Errorf("no %s among %v", want, a.ns.Addrs("eth0"))
+			}
+		}
+		if out := a.ns.IP("addr", "show", "dev", "eth0", "label", "eth0:9"); out == "" {
+			t.Error("the label is not set")
+		}
+	})
+	t.Run("stop-and-continue", func(t *testing.T) {
+		a, b := pair(t, instance(100), instance(90))
+		child := a.child()
+		if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		nettest.Eventually(t, 3*time.Second, "the backup takes over", func() bool { return b.has(vip) })
+		if err := syscall.Kill(child, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		converged(t, a, b)
+	})
+}
