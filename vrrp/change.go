@@ -291,7 +291,7 @@ func (in *instance) startsAsMaster() bool {
 
 // start gives a new instance its first state (vrrp.md 3.3).
 func (in *instance) start(now time.Time) {
-	in.dropAddrs(true)
+	in.dropLeftovers()
 	r, g := in.r, in.group
 	switch {
 	case in.faults > 0:
@@ -320,6 +320,18 @@ func (in *instance) start(now time.Time) {
 		}
 		r.syncRole(in, false)
 	}
+}
+
+// dropLeftovers removes what a predecessor that was killed may have left.
+func (in *instance) dropLeftovers() {
+	c := in.cfg
+	if len(c.Rules) > 0 {
+		in.emit(HoldRules{Instance: in.id, Name: c.Name, Drop: c.Rules})
+	}
+	if len(c.Routes) > 0 {
+		in.emit(HoldRoutes{Instance: in.id, Name: c.Name, Drop: c.Routes})
+	}
+	in.dropAddrs(true)
 }
 
 func (g *group) allStartAsMaster() bool {

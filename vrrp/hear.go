@@ -131,6 +131,9 @@ func (in *instance) hearsHigher(now time.Time, rx *received) {
 
 // hearsLower asserts our mastership against a lower one.
 func (in *instance) hearsLower(now time.Time, rx *received) {
+	if in.ah != nil {
+		in.ah.seq = max(in.ah.seq, rx.ahSeq+1)
+	}
 	if !in.mayAnswer(now) {
 		return
 	}
@@ -141,7 +144,6 @@ func (in *instance) hearsLower(now time.Time, rx *received) {
 	in.r.info("(%s) Received advert from %v with lower priority %d, ours %d%s",
 		c.Name, rx.src, rx.adv.Priority, in.priority, tail)
 	if in.ah != nil {
-		in.ah.seq = max(in.ah.seq, rx.ahSeq+1)
 		in.r.info("(%s) IPSEC-AH : Syncing seq_num - Increment seq", c.Name)
 	}
 	if !c.LowerPrioNoAdvert {
@@ -154,9 +156,15 @@ func (in *instance) hearsLower(now time.Time, rx *received) {
 	in.emit(RxLowerPrio{Subject: in.subject(), Priority: in.priority})
 }
 
-// mayAnswer bounds how often other routers can make a master speak.
+// mayAnswer bounds how often other routers can make a master speak. What goes
+// without an answer brings the next regular advert forward instead: with AH
+// only an advert with a number above the other's last one is heard.
 func (in *instance) mayAnswer(now time.Time) bool {
-	if !in.answeredAt.IsZero() && now.Sub(in.answeredAt) < in.cfg.AdvertInterval/answerShare {
+	gap := in.cfg.AdvertInterval / answerShare
+	if !in.answeredAt.IsZero() && now.Sub(in.answeredAt) < gap {
+		if next := in.answeredAt.Add(gap); in.wake.armed() && next.Before(in.wake.at) && !in.cfg.LowerPrioNoAdvert {
+			in.wakeAt(next)
+		}
 		return false
 	}
 	in.answeredAt = now

@@ -148,7 +148,10 @@ func (r *Router) resume(now time.Time) {
 func (in *instance) inherit(e *InstanceSnapshot) {
 	in.stats, in.reason = e.Stats, e.MasterReason
 	if in.ah != nil {
-		in.ah.seq = e.AHSequence + ahLeap
+		in.ah.seq = e.AHSequence
+		if e.State == Master {
+			in.ah.seq += ahLeap
+		}
 	}
 	if in.hmac != nil {
 		in.hmac.sent = e.HMACSequence

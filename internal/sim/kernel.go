@@ -86,16 +86,24 @@ func (k *Kernel) on(iface string) (list []netip.Prefix) {
 	return list
 }
 
-// has tells whether an address is held anywhere.
-func (k *Kernel) has(p netip.Prefix) bool {
-	return slices.ContainsFunc(k.addrs, func(h heldAddr) bool { return h.Prefix == p })
-}
-
 // drop removes an address and tells whether it was there.
 func (k *Kernel) drop(iface string, a netip.Addr) bool {
 	before := len(k.addrs)
 	k.addrs = slices.DeleteFunc(k.addrs, func(h heldAddr) bool { return h.iface == iface && h.Addr() == a })
 	return len(k.addrs) < before
+}
+
+// holds tells whether all, or with none set no, of the addresses are held.
+func (k *Kernel) holds(c *vrrp.InstanceConfig, none bool) bool {
+	for _, list := range [][]vrrp.Address{c.Addresses, c.Excluded} {
+		for i := range list {
+			has := slices.ContainsFunc(k.addrs, func(h heldAddr) bool { return h.Prefix == list[i].Prefix })
+			if has == none {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Empty tells whether nothing is held.

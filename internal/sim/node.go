@@ -23,12 +23,10 @@ type Node struct {
 
 	w       *World
 	sockets []vrrp.Socket
-	armed   time.Duration // when the pending deadline event comes; -1 = none
-	inbox   []*packet     // came while stalled
-	// Master tells per instance name whether it is master, as last told.
-	state map[string]vrrp.State
-	// LastSent is when an advert with a priority was last sent, by instance.
-	changed time.Duration // last change of a state
+	armed   time.Duration         // when the pending deadline event comes; -1 = none
+	inbox   []*packet             // came while stalled
+	state   map[string]vrrp.State // by instance, as last told
+	touched bool                  // a state or an address changed in this call
 }
 
 // Link is an interface of a node.
@@ -38,10 +36,6 @@ type Link struct {
 	Up    bool
 	index int
 }
-
-// inboxMax is how many packets wait for a stopped process; the kernel's
-// socket buffer holds about as many.
-const inboxMax = 300
 
 // AddNode adds a machine with its interfaces.
 func (w *World) AddNode(name string, links ...*Link) *Node {
@@ -84,6 +78,7 @@ func (n *Node) Successor(s vrrp.Snapshot) { n.start(&s) }
 func (n *Node) start(s *vrrp.Snapshot) {
 	n.Running, n.Stalled, n.armed = true, false, -1
 	n.sockets = nil
+	n.Kernel.filters = nil // a process makes its firewall table anew
 	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
 	now := n.clock()
 	for _, l := range n.Links {
@@ -101,6 +96,9 @@ func (n *Node) start(s *vrrp.Snapshot) {
 		clear(n.state)
 	}
 	n.Router.Reload(now, n.Config)
+	for _, in := range n.Router.Snapshot(now).Instances {
+		n.state[in.Name] = in.State // a successor's mastership is not told
+	}
 	n.after()
 }
 
@@ -234,10 +232,8 @@ func (n *Node) deliver(p *packet) {
 	switch {
 	case !n.Running:
 		n.w.done(p)
-	case n.Stalled && len(n.inbox) < inboxMax:
+	case n.Stalled: // the socket buffer is taken to be large enough
 		n.inbox = append(n.inbox, p)
-	case n.Stalled:
-		n.w.done(p)
 	default:
 		n.receive(p)
 		n.w.done(p)
@@ -282,6 +278,12 @@ func (n *Node) after() {
 		}
 		n.apply(e)
 	}
+	if n.touched {
+		n.touched = false
+		if n.w.Changed != nil {
+			n.w.Changed(n)
+		}
+	}
 	next := n.Router.Next()
 	if next.IsZero() {
 		n.armed = -1
@@ -302,6 +304,7 @@ func (n *Node) apply(e vrrp.Effect) {
 		n.sockets = e.Want
 	case vrrp.HoldAddrs:
 		n.Kernel.hold(e)
+		n.touched = true
 	case vrrp.HoldRoutes:
 		n.Kernel.routes(e)
 	case vrrp.HoldRules:
@@ -311,7 +314,7 @@ func (n *Node) apply(e vrrp.Effect) {
 	case vrrp.Entered:
 		if !e.Group && !e.FIFOOnly {
 			n.state[e.Name] = e.State
-			n.changed = n.w.now
+			n.touched = true
 		}
 	case vrrp.Announce, vrrp.PriorityChanged, vrrp.RxLowerPrio, vrrp.Rejected, vrrp.SyncRole, vrrp.Log:
 	default:

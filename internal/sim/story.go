@@ -38,6 +38,16 @@ import (
 //	state                            say every instance's state and what the kernels hold
 //	stats NODE VI                    say the counters that are not 0
 //
+// A story with the line "checked" is watched by the checkers (checks.go), and
+// may also say:
+//
+//	seed N                           of the network's chance
+//	settled                          wait until all must be settled, and look
+//	steady DURATION                  let time pass in which nothing may change
+//	fail NODE stop|crash|kill|successor   end a process in calm: who follows must be in time
+//	pause NODE DURATION              stop and continue a process in calm
+//	end                              stop everything: nothing may be left
+//
 // Words: ok and fail are a script's, process's or session's result.
 type story struct {
 	w    *World
@@ -45,28 +55,64 @@ type story struct {
 	show map[string]bool
 	kept map[*Node]vrrp.Snapshot
 	raw  map[*Node]*vrrp.Config // as being written; copied at start and reload
+
+	results map[resultKey]string // of scripts and the like, as last reported
+	checks  *checks              // nil: a story that only tells
+}
+
+// resultKey is a tracked object of a node.
+type resultKey struct {
+	node *Node
+	name string
 }
 
 // Run plays a story and returns what came of it.
 func Run(script string) (string, error) {
-	s := &story{
-		w: NewWorld(1), kept: map[*Node]vrrp.Snapshot{}, raw: map[*Node]*vrrp.Config{},
-		show: map[string]bool{"hold": true, "announce": true, "entered": true, "log": true, "filter": true, "event": true},
-	}
+	s := newStory(1)
+	s.show = map[string]bool{"hold": true, "announce": true, "entered": true, "log": true, "filter": true, "event": true}
 	s.w.Observe = s.observe
-	for i, line := range strings.Split(script, "\n") {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		if err := s.command(strings.Fields(line)); err != nil {
-			return "", fmt.Errorf("line %d: %s: %w", i+1, line, err)
-		}
+	if strings.Contains(script, "\nchecked\n") {
+		s.check()
+	}
+	if err := s.play(script); err != nil {
+		return "", err
 	}
 	if len(s.out) == 0 {
 		return "", nil
 	}
 	return strings.Join(s.out, "\n") + "\n", nil
 }
+
+func newStory(seed uint64) *story {
+	return &story{
+		w: NewWorld(seed), kept: map[*Node]vrrp.Snapshot{}, raw: map[*Node]*vrrp.Config{},
+		show: map[string]bool{}, results: map[resultKey]string{},
+	}
+}
+
+// play does all lines of a script.
+func (s *story) play(script string) error {
+	for i, line := range strings.Split(script, "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		words := strings.Fields(line)
+		if s.checks != nil && !calmCommands[words[0]] {
+			s.checks.calm = -1
+		}
+		err := s.command(words)
+		if err == nil && s.checks != nil {
+			err = s.checks.after()
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %s: %w", i+1, line, err)
+		}
+	}
+	return nil
+}
+
+// calmCommands do not end the calm that settled began.
+var calmCommands = map[string]bool{"settled": true, "steady": true, "fail": true, "pause": true, "state": true, "stats": true, "end": true}
 
 var errWords = errors.New("wrong number of words")
 
@@ -118,7 +164,16 @@ var commands = map[string]struct {
 		}
 		return nil
 	}},
-	"state": {0, (*story).state},
+	"state":   {0, (*story).state},
+	"checked": {0, func(*story, []string) error { return nil }},
+	"seed": {1, func(s *story, a []string) error {
+		n, err := strconv.ParseUint(a[0], 10, 64)
+		s.w.Rand = newRand(n)
+		return err
+	}},
+	"settled": {0, (*story).settled},
+	"steady":  {1, (*story).steady},
+	"end":     {0, (*story).end},
 }
 
 // nodeCommands are about one node.
@@ -134,8 +189,12 @@ var nodeCommands = map[string]struct {
 		n.Kill()
 		return nil
 	}},
-	"succeed": {0, func(s *story, n *Node, _ []string) error { n.Successor(s.kept[n]); return nil }},
-	"stall":   {0, func(_ *story, n *Node, _ []string) error { n.Stall(); return nil }},
+	"succeed": {0, func(s *story, n *Node, _ []string) error {
+		n.Successor(s.kept[n])
+		s.reportAll(n)
+		return nil
+	}},
+	"stall": {0, func(_ *story, n *Node, _ []string) error { n.Stall(); return nil }},
 	"resume": {0, func(_ *story, n *Node, a []string) error {
 		n.Resume(len(a) == 0)
 		return nil
@@ -165,13 +224,16 @@ var nodeCommands = map[string]struct {
 	}},
 	"inject": {1, (*story).inject},
 	"stats":  {1, (*story).stats},
+	"fail":   {1, (*story).fail},
+	"pause":  {1, (*story).pause},
 }
 
 func track(kind vrrp.TrackKind) func(*story, *Node, []string) error {
-	return func(_ *story, n *Node, a []string) error {
+	return func(s *story, n *Node, a []string) error {
+		s.results[resultKey{n, a[0]}] = a[1]
 		e := vrrp.TrackEvent{Kind: kind, Name: a[0], Up: a[1] == "ok", Unknown: a[1] == "unknown"}
 		e.Value, _ = strconv.Atoi(a[1])
-		n.Do(func(r *vrrp.Router, now time.Time) { r.TrackChanged(now, e) })
+		n.whenRunning(func(r *vrrp.Router, now time.Time) { r.TrackChanged(now, e) })
 		return nil
 	}
 }
@@ -220,13 +282,41 @@ func (s *story) start(a []string) error {
 		}
 		n.Config = cloneConfig(s.raw[n])
 		n.Start()
+		s.reportAll(n)
 	}
 	return nil
 }
 
+// reportAll tells a new process what its scripts and the like find: in a
+// watched story they are run.
+func (s *story) reportAll(n *Node) {
+	if s.checks == nil {
+		return
+	}
+	seen := map[string]bool{}
+	for i := range n.Config.Instances {
+		for _, t := range n.Config.Instances[i].TrackScripts {
+			if !seen[t.Name] {
+				seen[t.Name] = true
+				ok := s.results[resultKey{n, t.Name}] != "fail"
+				n.Do(func(r *vrrp.Router, now time.Time) {
+					r.TrackChanged(now, vrrp.TrackEvent{Kind: vrrp.TrackedScript, Name: t.Name, Up: ok})
+				})
+			}
+		}
+	}
+}
+
 func (s *story) reload(n *Node, _ []string) error {
-	n.Config = cloneConfig(s.raw[n])
-	n.Do(func(r *vrrp.Router, now time.Time) { r.Reload(now, n.Config) })
+	cfg := cloneConfig(s.raw[n])
+	n.whenRunning(func(r *vrrp.Router, now time.Time) {
+		n.Config = cfg
+		r.Reload(now, cfg)
+		clear(n.state)
+		for _, in := range r.Snapshot(now).Instances {
+			n.state[in.Name] = in.State
+		}
+	})
 	return nil
 }
 
@@ -279,9 +369,12 @@ func (s *story) net(a []string) (err error) {
 	for _, word := range a {
 		k, v, _ := strings.Cut(word, "=")
 		switch k {
-		case "delay":
-			s.w.Net.DelayMin, err = time.ParseDuration(v)
-			s.w.Net.DelayMax = s.w.Net.DelayMin
+		case "delay": // or MIN..MAX, which reorders
+			lo, hi, spread := strings.Cut(v, "..")
+			s.w.Net.DelayMin, err = time.ParseDuration(lo)
+			if s.w.Net.DelayMax = s.w.Net.DelayMin; spread && err == nil {
+				s.w.Net.DelayMax, err = time.ParseDuration(hi)
+			}
 		case "loss":
 			s.w.Net.Loss, err = strconv.ParseFloat(v, 64)
 		case "dup":

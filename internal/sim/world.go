@@ -18,6 +18,9 @@ type World struct {
 	Rand  *rand.Rand
 	// Observe, when set, sees every effect before it is done.
 	Observe func(*Node, vrrp.Effect)
+	// Changed, when set, is called after a call that changed a state or an
+	// address, with its effects done.
+	Changed func(*Node)
 
 	now    time.Duration // since Epoch
 	events events
@@ -27,10 +30,12 @@ type World struct {
 
 // NewWorld makes an empty world; all chance comes from the seed.
 func NewWorld(seed uint64) *World {
-	w := &World{Rand: rand.New(rand.NewPCG(seed, 0x6b6c6976))}
+	w := &World{Rand: newRand(seed)}
 	w.Net = Network{w: w, DelayMin: 200 * time.Microsecond, DelayMax: 200 * time.Microsecond}
 	return w
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6b6c6976)) }
 
 // Now is the time on the world's clock.
 func (w *World) Now() time.Duration { return w.now }

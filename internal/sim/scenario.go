@@ -1,0 +1,361 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// scenario writes a checked story of a random cluster: some nodes and
+// instances, then rounds of disturbance, calm, and failures in calm.
+type scenario struct {
+	rnd   *rand.Rand
+	out   strings.Builder
+	nodes []string
+	lans  int
+	insts []scenarioInstance
+	// hostile: the network loses, delays and reorders in the disturbed parts.
+	hostile bool
+}
+
+type scenarioInstance struct {
+	name    string
+	dev     int
+	scripts []string
+	group   int // -1 = none
+}
+
+// Scenario returns the story of a seed.
+func Scenario(seed uint64) string {
+	g := &scenario{rnd: rand.New(rand.NewPCG(seed, 0x736365))}
+	g.say("seed %d", seed)
+	g.say("checked")
+	g.cluster()
+	for _, n := range g.nodes {
+		g.say("start %s", n)
+		if g.chance(0.5) {
+			g.say("run %s", g.duration(time.Millisecond, 3*time.Second))
+		}
+	}
+	g.say("settled")
+	for range 2 + g.rnd.IntN(5) {
+		g.disturb()
+		g.say("settled")
+		for range g.rnd.IntN(4) {
+			g.failInCalm()
+		}
+	}
+	g.say("end")
+	return g.out.String()
+}
+
+func (g *scenario) say(format string, args ...any) { fmt.Fprintf(&g.out, format+"\n", args...) }
+
+func (g *scenario) chance(p float64) bool { return g.rnd.Float64() < p }
+
+// duration draws one, short ones more often, in milliseconds.
+func (g *scenario) duration(lo, hi time.Duration) time.Duration {
+	x := g.rnd.Float64()
+	return (lo + time.Duration(x*x*float64(hi-lo))).Truncate(100 * time.Microsecond)
+}
+
+func pick[T any](g *scenario, list ...T) T { return list[g.rnd.IntN(len(list))] }
+
+func (g *scenario) node() string { return pick(g, g.nodes...) }
+
+// cluster writes nodes, instances and groups.
+func (g *scenario) cluster() {
+	for i := range pick(g, 2, 2, 2, 3, 3, 4, 5) {
+		g.nodes = append(g.nodes, string(rune('a'+i)))
+	}
+	g.lans = pick(g, 1, 1, 2, 3)
+	g.hostile = g.chance(0.6)
+	for i, n := range g.nodes {
+		var links []string
+		for l := range g.lans {
+			links = append(links, fmt.Sprintf("eth%d=10.99.%d.%d/24", l, l, i+1), fmt.Sprintf("eth%d=fe80::%d:%x/64", l, l, i+1))
+		}
+		g.say("node %s %s up0=10.90.0.%d/24", n, strings.Join(links, " "), i+1)
+	}
+	count := pick(g, 1, 1, 1, 1, 2, 2, 3, 4, 5+g.rnd.IntN(8))
+	if g.chance(0.04) {
+		count = 13 + g.rnd.IntN(38)
+	}
+	grouped := count > 1 && g.chance(0.4)
+	shared := g.timing() // of all members of groups
+	for i := range count {
+		in := scenarioInstance{name: fmt.Sprintf("I%d", i+1), dev: g.rnd.IntN(g.lans), group: -1}
+		if grouped && i < 2+count/2 {
+			in.group = i / 2 % 3
+		}
+		g.insts = append(g.insts, in)
+	}
+	groupKinds := map[int]string{}
+	for i := range g.insts {
+		in := &g.insts[i]
+		timing := g.timing()
+		kind := g.kind()
+		if in.group >= 0 {
+			timing = shared
+			if groupKinds[in.group] == "" {
+				groupKinds[in.group] = g.election()
+			}
+		}
+		g.say("vi * %s vrid=%d dev=eth%d %s %s", in.name, i+1, in.dev, timing, kind(i, in.dev))
+		g.ranks(in, groupKinds[in.group])
+	}
+	g.groups()
+}
+
+// timing is version, interval and down_timer_adverts.
+func (g *scenario) timing() string {
+	down := pick(g, 3, 3, 3, 3, 2, 5)
+	if g.chance(0.5) {
+		return fmt.Sprintf("v=2 int=%ds down=%d", pick(g, 1, 1, 2, 3, 5, 10), down)
+	}
+	return fmt.Sprintf("v=3 int=%s down=%d", pick(g, "100ms", "250ms", "1s", "1s", "2s", "5s", "10s", "40s"), down)
+}
+
+// kind is family, casting and authentication; it returns the words for the
+// i-th instance on a LAN.
+func (g *scenario) kind() func(i, lan int) string {
+	auth := pick(g, "", "", "", "", "pass=secret", "ah=secret", "hmac=k")
+	unicast, ipv6 := g.chance(0.2), g.chance(0.3)
+	extra := pick(g, "", "", "", " no_accept", " lower_no_advert garp_lower_repeat=0", " higher_advert", " skip_addr")
+	if auth == "ah=secret" {
+		// A router that starts without hearing its predecessor is refused by
+		// peers that remember a higher number: with lower_no_advert it takes
+		// until its next advert, as AH is made, until they agree.
+		extra = ""
+	}
+	return func(i, lan int) string {
+		var vips []string
+		for v := range pick(g, 1, 1, 2, 3) {
+			if ipv6 {
+				vips = append(vips, fmt.Sprintf("fd99:%d::%x:%x/64", lan, i+1, v+1))
+			} else {
+				vips = append(vips, fmt.Sprintf("10.%d.%d.%d/24", 100+lan, i+1, v+1))
+			}
+		}
+		words := "vip=" + strings.Join(vips, ",") + extra
+		if g.chance(0.2) {
+			words += fmt.Sprintf(" evip=10.%d.%d.200/32", 100+lan, i+1)
+		}
+		if unicast {
+			words += " peer=" + g.peers(lan, ipv6)
+		}
+		switch {
+		case auth == "hmac=k":
+			words += " " + auth
+		case auth != "" && !ipv6:
+			words += " v=2 int=1s " + auth
+		}
+		return words
+	}
+}
+
+// peers are all nodes' addresses; hearing of oneself does no harm.
+func (g *scenario) peers(lan int, ipv6 bool) string {
+	var list []string
+	for i := range g.nodes {
+		if ipv6 {
+			list = append(list, fmt.Sprintf("fe80::%d:%x", lan, i+1))
+		} else {
+			list = append(list, fmt.Sprintf("10.99.%d.%d", lan, i+1))
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+// election is what says who wins, per node; members of a group share it.
+func (g *scenario) election() string {
+	var words []string
+	owner := -1
+	if g.chance(0.1) {
+		owner = g.rnd.IntN(len(g.nodes))
+	}
+	nopreempt, delay := g.chance(0.2), g.chance(0.15)
+	script := g.chance(0.4)
+	iface := g.chance(0.3)
+	for i := range g.nodes {
+		w := fmt.Sprintf("prio=%d", 1+g.rnd.IntN(254))
+		if g.chance(0.2) {
+			w = "prio=100"
+		}
+		if i == owner {
+			words = append(words, "prio=255")
+			continue
+		}
+		if nopreempt {
+			w += " nopreempt"
+		} else if delay {
+			w += " preempt_delay=" + pick(g, "1s", "5s", "20s")
+		}
+		if script {
+			w += " script=" + pick(g, "s0", "s1") + pick(g, "", "", ":20", ":-30", ":50:reverse", ":-40:reverse", ":0:reverse")
+		}
+		if iface {
+			w += " iface=up0" + pick(g, "", ":-30", ":40")
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, "|")
+}
+
+func (g *scenario) ranks(in *scenarioInstance, shared string) {
+	if shared == "" {
+		shared = g.election()
+	}
+	for i, w := range strings.Split(shared, "|") {
+		g.say("vi %s %s %s", g.nodes[i], in.name, w)
+	}
+}
+
+func (g *scenario) groups() {
+	for group := range 3 {
+		var members []string
+		for _, in := range g.insts {
+			if in.group == group {
+				members = append(members, in.name)
+			}
+		}
+		if len(members) > 1 {
+			g.say("group * G%d %s", group, strings.Join(members, " "))
+		}
+	}
+}
+
+// disturb writes a stretch of trouble.
+func (g *scenario) disturb() {
+	if g.hostile {
+		g.say("net loss=%.2f dup=%.2f delay=%s", g.rnd.Float64()*g.rnd.Float64()*0.6, g.rnd.Float64()*0.1,
+			pick(g, "200us", "100us..5ms", "1ms..300ms", "1ms..2s"))
+	}
+	var dead, stalled []string
+	for range 1 + g.rnd.IntN(12) {
+		n := g.node()
+		switch g.rnd.IntN(15) {
+		case 0:
+			g.say("crash %s", n)
+			dead = append(dead, n)
+		case 1:
+			g.say("kill %s", n)
+			dead = append(dead, n)
+		case 2:
+			g.say("stop %s", n)
+			dead = append(dead, n)
+		case 3:
+			g.say("stall %s", n)
+			stalled = append(stalled, n)
+		case 4, 5:
+			g.say("link %s %s %s", n, pick(g, "up0", fmt.Sprintf("eth%d", g.rnd.IntN(g.lans))), pick(g, "up", "down"))
+		case 6, 7:
+			g.say("script %s %s %s", n, pick(g, "s0", "s1"), pick(g, "ok", "fail"))
+		case 8:
+			g.say("oneway %s %s", n, g.node())
+		case 9:
+			left, right := g.halves()
+			if right != "" {
+				g.say("cut %s | %s", left, right)
+			}
+		case 10:
+			g.say("heal")
+		case 11:
+			g.deleteVIP(n)
+		case 12, 13:
+			g.reload(n)
+		case 14:
+			for _, s := range stalled {
+				g.say("resume %s%s", s, pick(g, "", " ticks"))
+			}
+			stalled = nil
+		}
+		g.say("run %s", g.duration(time.Millisecond, 30*time.Second))
+		if len(dead) > 0 && g.chance(0.5) {
+			g.say("start %s", dead[0])
+			dead = dead[1:]
+		}
+	}
+	g.calmDown(dead)
+}
+
+// calmDown ends the trouble: most of what is dead comes back, the network
+// becomes whole, or two whole halves.
+func (g *scenario) calmDown(dead []string) {
+	for _, n := range dead {
+		if g.chance(0.8) {
+			g.say("start %s", n)
+		}
+	}
+	for _, n := range g.nodes {
+		if g.chance(0.7) {
+			g.say("link %s up0 up", n)
+			for l := range g.lans {
+				g.say("link %s eth%d up", n, l)
+			}
+			g.say("script %s s0 ok", n)
+			g.say("script %s s1 ok", n)
+		}
+	}
+	g.say("heal")
+	if left, right := g.halves(); right != "" && g.chance(0.1) {
+		g.say("cut %s | %s", left, right)
+	}
+}
+
+// halves divides the nodes.
+func (g *scenario) halves() (left, right string) {
+	var l, r []string
+	for _, n := range g.nodes {
+		if g.chance(0.5) {
+			l = append(l, n)
+		} else {
+			r = append(r, n)
+		}
+	}
+	if len(l) == 0 {
+		return "", ""
+	}
+	return strings.Join(l, " "), strings.Join(r, " ")
+}
+
+func (g *scenario) deleteVIP(n string) {
+	i := g.rnd.IntN(len(g.insts))
+	g.say("deladdr %s eth%d 10.%d.%d.1", n, g.insts[i].dev, 100+g.insts[i].dev, i+1)
+}
+
+func (g *scenario) reload(n string) {
+	in := &g.insts[g.rnd.IntN(len(g.insts))]
+	if in.group < 0 {
+		switch g.rnd.IntN(4) {
+		case 0:
+			g.say("vi %s %s prio=%d", n, in.name, 1+g.rnd.IntN(254))
+		case 1:
+			g.say("vi %s %s evip=10.%d.250.%d/32", n, in.name, 100+in.dev, 1+g.rnd.IntN(9))
+		}
+	}
+	g.say("reload %s", n)
+}
+
+// failInCalm writes one failure in a quiet network, with its bound.
+func (g *scenario) failInCalm() {
+	n := g.node()
+	switch g.rnd.IntN(6) {
+	case 0:
+		g.say("pause %s %s", n, g.duration(10*time.Millisecond, 60*time.Second))
+		g.say("settled")
+	case 1, 2:
+		g.say("fail %s %s", n, pick(g, "stop", "kill", "crash"))
+		g.say("start %s", n)
+		g.say("settled")
+	case 3:
+		g.say("fail %s successor", n)
+		g.say("settled")
+	case 4:
+		g.say("reload %s", n)
+		g.say("steady %s", g.duration(time.Second, 60*time.Second))
+	case 5:
+		g.say("steady %s", g.duration(time.Second, 300*time.Second))
+	}
+}
