@@ -91,13 +91,25 @@ func (f *Firewall) table(ipv6 bool) *fwTable {
 }
 
 // Guard starts and stops guarding addresses. Guarding what is guarded and
-// releasing what is not is no error.
+// releasing what is not is no error. A link-local address is released on every
+// link if none is named: the link may be gone.
 func (f *Firewall) Guard(drop, add []Guarded) error {
 	for _, ipv6 := range []bool{false, true} {
 		t := f.table(ipv6)
 		before := slices.Clone(t.addrs)
+		for _, g := range drop {
+			if g.Link == 0 {
+				t.addrs = slices.DeleteFunc(t.addrs, func(h Guarded) bool { return h.IP == g.IP })
+			}
+		}
 		of := func(gs []Guarded) []Guarded {
-			return slices.DeleteFunc(slices.Clone(gs), func(g Guarded) bool { return g.IP.Is4() == ipv6 })
+			gs = slices.DeleteFunc(slices.Clone(gs), func(g Guarded) bool { return g.IP.Is4() == ipv6 })
+			for i := range gs {
+				if !gs[i].isLinkLocal() {
+					gs[i].Link = 0
+				}
+			}
+			return gs
 		}
 		t.addrs = change(t.addrs, of(drop), of(add))
 		gone, come := difference(before, t.addrs)

@@ -265,6 +265,20 @@ func TestFirewallDrops(t *testing.T) {
 	}
 }
 
+// TestFirewallLinkGone releases a link-local address whose link is gone.
+func TestFirewallLinkGone(t *testing.T) {
+	ns, f := firewall(t, FirewallOptions{})
+	if err := f.Guard(nil, append(guarded(ns.Index("vrrp6.51"), "fe80::100"), guarded(7, "169.254.1.1")...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Guard(guarded(0, "fe80::100", "169.254.1.1"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := ruleset(ns); strings.Contains(got, "elements = { fe80") || strings.Contains(got, "169.254") {
+		t.Errorf("left:\n%s", got)
+	}
+}
+
 func TestManyGuarded(t *testing.T) {
 	ns, f := firewall(t, FirewallOptions{})
 	var gs []Guarded

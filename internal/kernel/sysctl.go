@@ -81,8 +81,8 @@ func (c SysctlChange) Global() bool {
 // Dotted is the setting's name as sysctl(8) writes it.
 func (c SysctlChange) Dotted() string { return strings.ReplaceAll(c.Name, "/", ".") }
 
-// NewSysctls returns an empty record of changes.
-func NewSysctls(k *Kernel) *Sysctls { return &Sysctls{k: k} }
+// Sysctls returns an empty record of changes.
+func (k *Kernel) Sysctls() *Sysctls { return &Sysctls{k: k} }
 
 // Set sets a setting that is about no interface that may go, and remembers its
 // first value.

@@ -57,7 +57,7 @@ func TestVMAC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSysctls(k)
+	s := k.Sysctls()
 	ll := LinkLocalFrom(base.MAC)
 	var v4, v6 Link
 	err = inNamespace(ns, func() (err error) {
@@ -163,7 +163,7 @@ func TestSysctlsKeepOthersChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSysctls(k)
+	s := k.Sysctls()
 	err = inNamespace(ns, func() error {
 		if err := s.SetLink("ipv4", l, "promote_secondaries", "1"); err != nil {
 			return err

@@ -16,9 +16,9 @@ import (
 // modules are the parts of the kernel package that tests can need.
 var modules = strings.Fields(`kernel/net/netfilter kernel/net/ipv4 kernel/net/ipv6 kernel/net/bridge
 	kernel/net/8021q kernel/net/802 kernel/net/llc kernel/net/sched kernel/net/key kernel/net/xfrm
-	kernel/net/packet kernel/net/unix kernel/net/core kernel/net/sctp kernel/net/mpls
+	kernel/net/packet kernel/net/unix kernel/net/core kernel/net/sctp kernel/net/mpls kernel/net/tls
 	kernel/drivers/net/dummy.ko kernel/drivers/net/veth.ko kernel/drivers/net/macvlan.ko
-	kernel/drivers/net/ipvlan kernel/drivers/net/vrf.ko kernel/drivers/net/ifb.ko kernel/drivers/net/tun.ko
+	kernel/drivers/net/ipvlan kernel/drivers/net/vrf.ko kernel/drivers/net/bonding kernel/drivers/net/ifb.ko kernel/drivers/net/tun.ko
 	kernel/drivers/virtio kernel/drivers/block/virtio_blk.ko kernel/lib kernel/crypto kernel/arch/x86/crypto`)
 
 const cloudKernel = "linux-image-cloud-amd64"

@@ -41,7 +41,7 @@ type wantedVMAC struct {
 // names into it.
 func (v *vmacs) resolve(d *daemon, now time.Time) {
 	if v.ctl == nil {
-		v.ctl, v.ours = kernel.NewSysctls(d.kernel.(*kernel.Kernel)), map[string]int{}
+		v.ctl, v.ours = d.kernel.(*kernel.Kernel).Sysctls(), map[string]int{}
 	}
 	v.want = map[string]wantedVMAC{}
 	for i := range d.cfg.Instances {
