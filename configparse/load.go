@@ -80,6 +80,7 @@ func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
 	lex.readMain(pattern)
 	ok := runPass(parent)
 	cfg.IncludeFailed = slices.ContainsFunc(problems, func(m Problem) bool { return m.Class == FileNotFound })
+	cfg.Failed[Parent] = !ok
 	if !ok || cfg.IncludeFailed || !cfg.enterNamespace(&env) {
 		return cfg, problems
 	}
@@ -94,7 +95,12 @@ func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
 			n++
 			return items[n-1], true
 		}
-		if !runPass(p) {
+		if runPass(p) {
+			continue
+		}
+		// Under -t the run ends here; a daemon's processes each do their own pass.
+		cfg.Failed[pass] = true
+		if env.Test {
 			break
 		}
 	}

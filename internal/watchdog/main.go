@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
@@ -29,6 +30,7 @@ const detachedEnv = "KEEPALIVED_GO_DETACHED"
 func Main(options process.Options, logging log.Options) int {
 	logging.Ident = "Keepalived"
 	log.Open(logging)
+	defer log.Close(time.Second)
 	detached := os.Getenv(detachedEnv) != ""
 	os.Unsetenv(detachedEnv)
 	if !detached {
