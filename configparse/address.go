@@ -17,7 +17,7 @@ var instanceAddresses = block[instance]{
 					return
 				}
 				if !in.setFamily(a.Prefix.Addr()) {
-					p.errorf("(%s): address family must match VRRP instance [%s] - ignoring", in.Name, addressText(a))
+					p.errorf("(%s): address family must match VRRP instance [%s] - ignoring", in.Name, p.word(line, 0))
 					return
 				}
 				if !p.duplicateAddress(in, a, "VIP") {

@@ -57,7 +57,9 @@ func (p *parser) checkVRRP() bool {
 		p.checkf(BadInterface, "Non-existent interface specified in configuration")
 		return false
 	}
-	p.checkScripts()
+	if len(p.instances) > 0 {
+		p.checkScripts()
+	}
 	for _, in := range p.instances {
 		if !p.checkIdentity(in) {
 			return false

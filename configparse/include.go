@@ -155,6 +155,8 @@ func (l *lexer) match(pattern string, checks includeCheck) []string {
 	switch {
 	case len(alternatives) == 1 && !wild && missing > 0:
 		l.fail(checks&checkMatch != 0, "Config files missing '%s'.", pattern)
+	case wild && len(names) == 0 && len(alternatives) == 1 && !l.directoryExists(pattern):
+		l.fail(checks&checkMatch != 0, "Config files missing '%s'.", pattern)
 	case wild && len(names) == 0:
 		if checks&checkWildcard != 0 {
 			l.fail(true, "No config files matched '%s'.", pattern)
@@ -168,6 +170,15 @@ func (l *lexer) match(pattern string, checks includeCheck) []string {
 		}
 	}
 	return names
+}
+
+// directoryExists tells whether the part of a pattern before its first
+// wildcard leads to a directory.
+func (l *lexer) directoryExists(pattern string) bool {
+	dir := pattern[:strings.IndexAny(pattern, "*?[")]
+	dir = dir[:strings.LastIndexByte(dir, '/')+1]
+	info, err := l.open.Stat(l.resolve(dir))
+	return err == nil && info.Mode.IsDir()
 }
 
 // maxBraces bounds the alternatives of one pattern: {a,b}{a,b}... doubles.

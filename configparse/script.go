@@ -134,7 +134,10 @@ func (p *parser) defaultUser(c *vrrp.Command) bool {
 			return true
 		}
 		if g.ScriptSecurity {
-			p.errorf("Unable to set default user %s for script", ScriptUser)
+			if !p.noScriptUser { // said once by each process
+				p.errorf("Unable to set default user %s for script", ScriptUser)
+			}
+			p.noScriptUser = true
 			return false
 		}
 	}

@@ -94,7 +94,7 @@ func (p *parser) instance(name string) *instance { return p.instanceNames[name] 
 // endInstance are the checks at the end of a block; they have its line.
 func (p *parser) endInstance(in *instance) {
 	p.column = 0
-	if len(in.Peers) > 0 && in.VMAC != nil {
+	if in.unicastWord && in.VMAC != nil {
 		switch {
 		case in.Interface == "":
 			p.errorf("(%s): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac", in.Name)
@@ -268,7 +268,11 @@ var instanceWire = block[instance]{
 	"lvs_sync_daemon_interface": {takes: "IFNAME", help: "old form of the global lvs_sync_daemon", acts: "vrrp",
 		set: func(p *parser, in *instance, w words) {
 			p.inst(in, "Specifying lvs_sync_daemon_interface against a vrrp is deprecated.")
-			p.errorf("%*sPlease use global lvs_sync_daemon", len(in.Name)+4, "")
+			indent := len(in.Name) + 4
+			if len(in.Name) == 1 { // as the original does it
+				indent = 7
+			}
+			p.errorf("%*sPlease use global lvs_sync_daemon", indent, "")
 			name := p.word(w, 1)
 			if old := p.cfg.VRRP.SyncDaemon; old != nil {
 				p.inst(in, "lvs_sync_daemon_interface has already been specified as %s - ignoring", old.Interface)
