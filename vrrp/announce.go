@@ -339,3 +339,13 @@ func (c *InstanceConfig) sendLink() string {
 	}
 	return c.Device
 }
+
+// AnnounceNow announces the addresses of an instance once, as an operator asked
+// for. Only a master has any.
+func (r *Router) AnnounceNow(now time.Time, name string) {
+	for _, in := range r.instances {
+		if in.cfg.Name == name {
+			in.announce(now, 1)
+		}
+	}
+}
