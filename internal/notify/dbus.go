@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,8 +96,9 @@ type DBus struct {
 	stop    context.CancelFunc
 	ended   chan struct{}
 
-	mu        sync.Mutex // guards instances
+	mu        sync.Mutex // guards what follows
 	instances []DBusInstance
+	gone      []DBusInstance // removed by a reload; one signal more may come
 }
 
 type dbusSignal struct {
@@ -156,7 +158,13 @@ func (d *DBus) SetInstances(instances []DBusInstance) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.instances = append([]DBusInstance(nil), instances...)
+	d.gone = nil
+	for _, old := range d.instances {
+		if !slices.ContainsFunc(instances, func(in DBusInstance) bool { return in.Name == old.Name }) {
+			d.gone = append(d.gone, old)
+		}
+	}
+	d.instances = slices.Clone(instances)
 	d.tree.Store(d.newTree(d.instances))
 }
 
@@ -167,13 +175,17 @@ func (d *DBus) StateChanged(name string, s DBusState) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i := range d.instances {
-		in := &d.instances[i]
-		if in.Name == name {
-			in.State = s
-			d.tree.Store(d.newTree(d.instances))
-			d.send(dbusSignal{path: dbus.ObjectPath(d.path(in)), name: dbusInst + ".VrrpStatusChange", args: []any{uint32(s)}})
-		}
+	signal := func(in *DBusInstance) {
+		d.send(dbusSignal{path: dbus.ObjectPath(d.path(in)), name: dbusInst + ".VrrpStatusChange", args: []any{uint32(s)}})
+	}
+	named := func(in DBusInstance) bool { return in.Name == name }
+	if i := slices.IndexFunc(d.instances, named); i >= 0 {
+		d.instances[i].State = s
+		d.tree.Store(d.newTree(d.instances))
+		signal(&d.instances[i])
+	} else if i := slices.IndexFunc(d.gone, named); i >= 0 {
+		signal(&d.gone[i])
+		d.gone = slices.Delete(d.gone, i, i+1)
 	}
 }
 

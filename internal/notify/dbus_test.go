@@ -158,12 +158,16 @@ func TestDBus(t *testing.T) {
 	}
 
 	d.Reloaded()
+	d.SetInstances(twoInstances[:1])
+	d.StateChanged("VI_6", DBusDeleted)
+	d.StateChanged("VI_6", DBusDeleted) // it is gone
 	d.StateChanged("VI_1", DBusStop)
 	d.Close(5 * time.Second)
 	want := `/Vrrp VrrpStarted[]
 /Instance/eth0/51/IPv4 VrrpStatusChange[2]
 /Instance/eth0/52/IPv6 VrrpStatusChange[2]
 /Vrrp VrrpReloaded[]
+/Instance/eth0/52/IPv6 VrrpStatusChange[97]
 /Instance/eth0/51/IPv4 VrrpStatusChange[98]
 /Vrrp VrrpStopped[]`
 	nettest.Eventually(t, 10*time.Second, "the last signal", func() bool { return strings.Contains(signals(), "VrrpStopped") })

@@ -23,6 +23,11 @@ func (d *daemon) dumpStats(now time.Time, clear bool) {
 		verb = "Printing and clearing"
 	}
 	log.Info("%s VRRP stats for process(%d) on signal", verb, os.Getpid())
+	d.writeStats(now, clear)
+}
+
+// writeStats is dumpStats without its line in the log.
+func (d *daemon) writeStats(now time.Time, clear bool) {
 	snap := d.router.Snapshot(now)
 	if clear {
 		d.router.ClearStats()
@@ -38,6 +43,11 @@ func (d *daemon) dumpStats(now time.Time, clear bool) {
 // dumpData writes keepalived.data (SIGUSR1).
 func (d *daemon) dumpData(now time.Time) {
 	log.Info("Printing VRRP data for process(%d) on signal", os.Getpid())
+	d.writeData(now)
+}
+
+// writeData is dumpData without its line in the log.
+func (d *daemon) writeData(now time.Time) {
 	v, path := d.report(now, true), report.DataFile(&d.conf.Global, "")
 	go func() { writeDump(path, v.Data()) }()
 }

@@ -10,12 +10,13 @@ import (
 )
 
 // teller tells the outside what happened, in the original's order: state
-// script, generic script, FIFO lines, mail. It belongs to the loop.
+// script, generic script, FIFO lines, D-Bus, mail. It belongs to the loop.
 type teller struct {
 	scripts notify.Scripts
 	global  *notify.FIFO // notify_fifo
 	own     *notify.FIFO // vrrp_notify_fifo
 	mail    *notify.Mail
+	bus     *notify.DBus
 
 	// mailed is the last state that was mailed for each subject: the same one
 	// is never mailed twice in a row.
@@ -55,6 +56,9 @@ func (t *teller) entered(d *daemon, _ time.Time, e vrrp.Entered) {
 		t.run(d, e)
 	}
 	t.write(line)
+	if !e.FIFOOnly && !e.Group {
+		t.bus.StateChanged(e.Name, busState(e.State))
+	}
 	if e.FIFOOnly || e.Notify == nil || !e.Notify.SMTPAlert || e.State == vrrp.Fault && d.conf.Global.NoEmailFaults {
 		return
 	}
@@ -127,4 +131,5 @@ func (t *teller) close(wait time.Duration) {
 	t.global.Close()
 	t.own.Close()
 	t.mail.Close(wait)
+	t.bus.Close(wait)
 }

@@ -212,6 +212,10 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	if !first {
 		d.tell.set(d)
 	}
+	d.setBus(now)
+	if !first {
+		d.tell.bus.Reloaded()
+	}
 }
 
 // processName is what ps is to show, empty to leave it.
