@@ -108,13 +108,14 @@ func endpointText(p *parser, w words, blank string) string {
 }
 
 // endpoint reads word i as an address and the next, if there is one, as a
-// port. A port of 0 is no port.
+// port. A port of 0 is no port. The port is looked at first.
 func (p *parser) endpoint(w words, i int) (netip.AddrPort, bool) {
-	addr, ok := p.rangeStart(p.word(w, i))
-	if !ok {
+	text := p.word(w, i)
+	port, fine := p.optionalPort(w, i+1)
+	if !fine {
 		return netip.AddrPort{}, false
 	}
-	port, ok := p.optionalPort(w, i+1)
+	addr, ok := p.rangeStart(text)
 	return netip.AddrPortFrom(addr, port), ok
 }
 

@@ -46,10 +46,7 @@ func (p *parser) groupEntry(group string, line words) (checker.GroupEntry, bool)
 	if text == "fwmark" {
 		return p.groupMark(group, line)
 	}
-	addr, ok := p.rangeStart(text)
-	if ok {
-		e.Port, ok = p.optionalPort(line, 1)
-	}
+	to, ok := p.endpoint(line, 0)
 	if !ok {
 		port := ""
 		if line.has(1) {
@@ -58,7 +55,8 @@ func (p *parser) groupEntry(group string, line words) (checker.GroupEntry, bool)
 		p.errorf("Invalid virtual server group IP address %s %s - skipping", text, port)
 		return e, false
 	}
-	e.First, e.Last = addr, addr
+	addr := to.Addr()
+	e.First, e.Last, e.Port = addr, addr, to.Port()
 	problem := ""
 	if _, length, ok := strings.Cut(text, "/"); ok {
 		e.Last, problem = prefixEnd(addr, length, text)

@@ -1,6 +1,8 @@
 package configparse
 
 import (
+	"strings"
+
 	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
@@ -32,11 +34,11 @@ func setMiscPath(p *parser, k *checkDraft, w words) {
 // setMiscUser reads the account; an unknown one refuses the check.
 func setMiscUser(p *parser, k *checkDraft, w words) {
 	if !w.has(1) {
-		p.errorf("No user specified for misc checker script '%s'", k.misc.Text)
+		p.errorf("No user specified for misc checker script %s", commandText(&k.misc))
 		return
 	}
 	if !p.setUser(&k.misc, p.word(w, 1), p.opt(w, 2)) {
-		p.errorf("Failed to set uid/gid for misc checker script '%s' - removing", k.misc.Text)
+		p.errorf("Failed to set uid/gid for misc checker script %s - removing", commandText(&k.misc))
 		k.dropped = true
 	}
 }
@@ -47,9 +49,17 @@ func finishMisc(p *parser, k *checkDraft) {
 		p.errorf("No script path has been specified for MISC_CHECKER - skipping")
 		k.dropped = true
 	case !k.misc.UserSet && !p.defaultUser(&k.misc):
-		p.errorf("Unable to set default user for misc script %s - removing", k.misc.Text)
+		p.errorf("Unable to set default user for misc script %s - removing", commandText(&k.misc))
 		k.dropped = true
 	}
+}
+
+// commandText is how messages show a command: every word in single quotes.
+func commandText(c *vrrp.Command) string {
+	if len(c.Argv) == 0 {
+		return "(null)"
+	}
+	return "'" + strings.Join(c.Argv, "' '") + "'"
 }
 
 // examineScripts removes the scripts and checks that cannot be run.
@@ -85,10 +95,10 @@ func (p *parser) examineMisc(k *checkDraft, found *scriptCheck) bool {
 	}
 	switch p.examine(&k.misc, found) {
 	case scriptMissing:
-		p.checkf(GeneralError, "Disabling misc script '%s' since not found/accessible", k.misc.Text)
+		p.checkf(ClassLog, "Disabling misc script %s since not found/accessible", commandText(&k.misc))
 		return false
 	case scriptInsecure:
-		p.checkf(GeneralError, "Disabling misc script '%s' due to insecure", k.misc.Text)
+		p.checkf(ClassLog, "Disabling misc script %s due to insecure", commandText(&k.misc))
 		return false
 	}
 	spec.Script = *checkerCommand(&k.misc)
