@@ -49,6 +49,7 @@ func (d *daemon) start() int {
 	}
 	d.adopt(now, conf, true)
 	d.sched.set(d)
+	d.answerOperator()
 	return -1
 }
 

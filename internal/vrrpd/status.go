@@ -1,0 +1,21 @@
+package vrrpd
+
+import (
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/control"
+	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/report"
+)
+
+// answerOperator serves the questions that come through the parent.
+func (d *daemon) answerOperator() {
+	if err := control.Serve(d.child.Control, control.FromLoop(d.loop.TryPost, d.status)); err != nil {
+		log.Info("no status will be available: %v", err)
+	}
+}
+
+// status is what an operator may know. It shares nothing that the loop changes.
+func (d *daemon) status(now time.Time) report.Status {
+	return report.StatusOf(d.report(now, true), now)
+}
