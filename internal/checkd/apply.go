@@ -55,5 +55,7 @@ func (d *daemon) changed(now time.Time, id checker.ServiceID) {
 		d.table.flush(now)
 		return
 	}
+	// New services are there before packets are marked for them.
 	d.table.set(now, d.pool.Want())
+	d.marks.set(d)
 }

@@ -47,7 +47,7 @@ OUT=/out/$c; CASE=/lab/cases/$c; cd /lab/cases
 [ -n "$KPID" ] && kill -0 $KPID 2>/dev/null && { kill $KPID; wait $KPID; }
 clean
 END
-play() { mkdir -p /out/$1; timeout -s KILL 120 unshare -m -n -p -f --mount-proc bash ./one $1 > /out/$1/driver 2>&1; echo "played $1"; }
+play() { mkdir -p /out/$1; timeout -s KILL 240 unshare -m -n -p -f --mount-proc bash ./one $1 > /out/$1/driver 2>&1; echo "played $1"; }
 for c in $CASES; do
   while [ $(jobs -rp | wc -l) -ge 4 ]; do sleep 0.1; done
   play $c &
@@ -80,7 +80,7 @@ func TestGolden(t *testing.T) {
 		Tools:    []string{"bash", "ip", "ipvsadm", "nft"},
 		Files:    map[string][]byte{},
 		Trees:    map[string]string{},
-		Out:      filepath.Join(dir, "out"), MemoryMB: 1500, Timeout: 15 * time.Minute,
+		Out:      filepath.Join(dir, "out"), MemoryMB: 1500, Timeout: 25 * time.Minute,
 	}
 	cases := map[string]*txtar.Archive{}
 	var names, alone []string
@@ -232,7 +232,7 @@ var (
 		by string
 	}{
 		{regexp.MustCompile(`^[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:.]+ \d{4}: `), ""},
-		{regexp.MustCompile(`, git commit [^ ]*`), ""},
+		{regexp.MustCompile(`, git commit [^ ]*|, keepalived-go [^ ]*$`), ""},
 		{regexp.MustCompile(`(Keepalived v2\.4\.3) \([0-9/,]+\)`), "$1"},
 		{regexp.MustCompile(`^pid \d+ exited`), "pid PID exited"},
 		{regexp.MustCompile(`pid=\d+`), "pid=PID"},

@@ -31,7 +31,6 @@ const stopWait = time.Second
 type daemon struct {
 	child process.Child
 	loop  *process.Loop
-	pid   *process.PIDFile
 
 	conf  *configparse.Config
 	cmds  commands
@@ -45,6 +44,7 @@ type daemon struct {
 	lvs    lvsState     // timeouts and sync daemons
 
 	addrs    addresses
+	marks    marks
 	programs programs
 	tell     teller
 	own      settings
@@ -159,6 +159,7 @@ func (d *daemon) stop(now time.Time) {
 		d.pool.Stop()
 		d.Apply(now)
 		d.lvs.stop(d)
+		d.marks.close()
 	}
 	d.loop.Stop()
 }
@@ -169,9 +170,6 @@ func (d *daemon) finish() int {
 	d.addrs.close()
 	d.tell.close(stopWait)
 	d.table.close()
-	if d.pid != nil {
-		d.pid.Remove()
-	}
 	logStopped()
 	return process.ExitOK
 }

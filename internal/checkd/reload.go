@@ -150,5 +150,8 @@ func (d *daemon) poolOptions() checker.Options {
 	case g.LVSFlushOnStop:
 		o.FlushOnStop = checker.FlushAll
 	}
+	if g.NFTablesIPVS != "" {
+		o.FirstMark = g.NFTablesIPVSMark
+	}
 	return o
 }

@@ -25,10 +25,6 @@ func (d *daemon) start() int {
 	if status >= 0 {
 		return status
 	}
-	if err := d.writePID(); err != nil {
-		log.Info("Healthcheck child process: cannot write pidfile: %v", err)
-		return process.ExitFatal
-	}
 	var err error
 	if d.loop, err = process.NewLoop(d); err != nil {
 		log.Err("%v", err)
@@ -114,18 +110,6 @@ func knownLinks() func(name string) (configparse.Link, bool) {
 		}
 	}
 	return func(name string) (configparse.Link, bool) { l, ok := links[name]; return l, ok }
-}
-
-func (d *daemon) writePID() error {
-	if d.child.PIDFile == "" {
-		return nil
-	}
-	p, err := process.OpenPIDFile(d.child.PIDFile)
-	if err != nil {
-		return err
-	}
-	d.pid = p
-	return p.Write(os.Getpid())
 }
 
 // ipvsNamespace is the network namespace whose table is ours; empty: that of
