@@ -28,6 +28,10 @@ type Config struct {
 	// status 2 and takes the daemon with it.
 	Failed [passes]bool
 
+	// NoNamespace: net_namespace names one that cannot be entered. The
+	// original's run ends there, with status 0.
+	NoNamespace bool
+
 	// IncludeFailed: an include check that was switched on failed (status 6).
 	IncludeFailed bool
 

@@ -24,6 +24,9 @@ const maxDefinition = 16 << 20 // bytes of one multi-line definition
 
 func (m *multiline) add(l *lexer, s string) {
 	body, more := strings.CutSuffix(s, "\\")
+	if len(m.lines) == 1 && m.lines[0] == "" {
+		m.lines = m.lines[:0] // nothing stood behind the =
+	}
 	m.lines = append(m.lines, strings.TrimRight(body, blanks))
 	m.bytes += len(body)
 	if more && m.bytes < maxDefinition {
@@ -140,6 +143,7 @@ const maxReplaced = 4096
 // again. The further lines of a multi-line definition are read next.
 func (l *lexer) substitute(s string) (string, bool) {
 	changed := false
+	plainEnd := 0 // up to here the text came out of a definition of one line
 	for i, n := 0, 0; n < maxReplaced; {
 		k := strings.IndexByte(s[i:], '$')
 		if k < 0 {
@@ -151,7 +155,8 @@ func (l *lexer) substitute(s string) (string, bool) {
 			i++
 			continue
 		}
-		text, rest, ok := l.value(ref, ref.end == len(s))
+		// The original does not look for several lines in the text of one.
+		text, rest, ok := l.value(ref, ref.end == len(s) && i >= plainEnd)
 		if !ok {
 			i++
 			continue
@@ -162,6 +167,8 @@ func (l *lexer) substitute(s string) (string, bool) {
 		}
 		if rest != nil {
 			l.push(&lines{text: rest, at: l.at})
+		} else {
+			plainEnd = max(plainEnd+len(text)-(ref.end-i), i+len(text))
 		}
 		s = s[:i] + text + s[ref.end:]
 		changed = true

@@ -134,7 +134,8 @@ var trackGroupBlock = block[trackGroup]{
 type paceGroup struct {
 	vrrp.PaceGroup
 
-	set bool // a delay was given
+	set    bool // a delay was given
+	number int  // counts the groups with an interfaces block
 }
 
 func readGARPGroup(p *parser, c *Config, w words) {
@@ -142,10 +143,9 @@ func readGARPGroup(p *parser, c *Config, w words) {
 	readBlock(p, garpGroupBlock, g)
 	if !g.set {
 		p.column = 0
-		p.errorf("garp group %d does not have any delay set - removing", p.paceGroups)
+		p.errorf("garp group %d does not have any delay set - removing", g.number)
 		return
 	}
-	p.paceGroups++
 	c.VRRP.PaceGroups = append(c.VRRP.PaceGroups, g.PaceGroup)
 }
 
@@ -158,16 +158,21 @@ var garpGroupBlock = block[paceGroup]{
 		set: func(p *parser, g *paceGroup, w words) { p.pacedLink(g, p.word(w, 1)) }},
 	"interfaces": {takes: "value-block of IFNAME", help: "interfaces that share one limit", acts: "vrrp", opens: true,
 		set: func(p *parser, g *paceGroup, w words) {
-			n := 0
+			var names []string
 			p.readValues(w, 1, func(line words) {
-				for i := range line.list {
-					n++
-					p.pacedLink(g, p.word(line, i))
+				for _, name := range line.list {
+					names = append(names, name.text)
 				}
 			})
-			if n == 0 {
-				p.column = 0
+			p.column = 0
+			if len(names) == 0 {
 				p.errorf("Warning - empty garp_group interfaces block")
+				return
+			}
+			p.paceGroups++
+			g.number = p.paceGroups
+			for _, name := range names {
+				p.pacedLink(g, name)
 			}
 		}},
 }

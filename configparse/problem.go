@@ -1,9 +1,6 @@
 package configparse
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Class tells how grave a message is. The order is the original's and not by
 // gravity: the exit status of -t follows from the highest class that was met
@@ -114,9 +111,11 @@ func ExitStatus(problems []Problem) int {
 	worst := ClassLog
 	for _, p := range problems {
 		worst = max(worst, p.Class)
-		// A missing parameter and a failed include check end the run, so they are last.
-		if p.Class == MissingParameter && strings.HasPrefix(p.Text, "*** ") {
-			return ExitMissing
+		switch {
+		case p.Class == MissingParameter:
+			return ExitMissing // ends the run at once
+		case p.Class == FileNotFound && p.Line > 0:
+			return ExitInclude // ends the run after the parent's pass
 		}
 	}
 	switch {

@@ -32,11 +32,11 @@ func testConfig(req request, stderr io.Writer) int {
 	env.IncludeChecks = req.AllConfig
 	env.Namespace = req.Namespace
 	env.SNMPSocket = req.SNMPSocket
-	_, problems := configparse.Load(configparse.System{}, req.ConfigFile, env)
+	cfg, problems := configparse.Load(configparse.System{}, req.ConfigFile, env)
 	for _, p := range problems {
 		if p.Class != configparse.ClassLog {
 			fmt.Fprintln(out, p)
 		}
 	}
-	return configparse.ExitStatus(problems)
+	return cfg.TestStatus(problems)
 }
