@@ -272,6 +272,7 @@ func (in *instance) release() {
 	}
 	in.dropAddrs(false)
 	if in.filtered {
+		in.r.detail("(%s) removing firewall drop rule", in.cfg.Name)
 		in.emit(Filter{Instance: in.id, Name: in.cfg.Name, Drop: in.heldAddrs})
 		in.filtered = false
 	}

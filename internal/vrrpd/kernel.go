@@ -7,6 +7,7 @@ import "github.com/keepalived-go/keepalived/internal/kernel"
 // return nil or one error per object.
 type Kernel interface {
 	Links() ([]kernel.Link, error)
+	LinkByIndex(index int) (kernel.Link, error)
 	Addrs() ([]kernel.Address, error)
 	AddAddrs([]kernel.Address) []error
 	DelAddrs([]kernel.Address) []error

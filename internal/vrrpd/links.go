@@ -55,10 +55,13 @@ func (t *linkTable) view(l kernel.Link, exists bool) vrrp.Link {
 
 // kernelEvents feeds one batch of the kernel's events to the core.
 func (d *daemon) kernelEvents(now time.Time, events []kernel.Event) {
+	if d.stopping {
+		return // nothing is to follow from what we take down ourselves
+	}
 	for _, e := range events {
 		switch e := e.(type) {
 		case kernel.LinkEvent:
-			d.linkEvent(now, e.Link, e.Deleted)
+			d.linkEvent(now, d.vmacs.settled(d, now, e.Link, e.Deleted), e.Deleted)
 		case kernel.AddrEvent:
 			d.addrEvent(now, e.Address, e.Deleted, e.Own)
 		case kernel.RouteEvent:
@@ -136,29 +139,28 @@ func (d *daemon) addrEvent(now time.Time, a kernel.Address, deleted, own bool) {
 	if !ok {
 		return
 	}
-	// While duplicate detection runs nobody can use the address; failed ones
-	// never.
-	if a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 && a.Flags&unix.IFA_F_OPTIMISTIC == 0 && !deleted {
-		return
-	}
+	// An address that somebody else has is none. keepalived: one that is still
+	// tentative counts, which at boot is the common case; before it is needed
+	// as a source, detection is over.
+	gone := deleted || a.Flags&unix.IFA_F_DADFAILED != 0
 	key := addrKey{a.Link, a.Prefix}
-	if d.links.addrs[key] == !deleted {
+	if d.links.addrs[key] == !gone {
 		return // a change of lifetimes or flags
 	}
-	if deleted {
+	if gone {
 		delete(d.links.addrs, key)
 	} else {
 		d.links.addrs[key] = true
 	}
 	if d.child.Options.AddressMonitoring {
 		verb := "added to"
-		if deleted {
+		if gone {
 			verb = "removed from"
 		}
 		log.Info("Netlink reflector reports IP %v %s %s", a.IP(), verb, l.Name)
 	}
 	d.router.AddrChanged(now, vrrp.AddrEvent{
-		Interface: l.Name, Addr: a.IP(), Bits: a.Prefix.Bits(), Added: !deleted, Own: own,
+		Interface: l.Name, Addr: a.IP(), Bits: a.Prefix.Bits(), Added: !gone, Own: own,
 	})
 	if deleted && !own {
 		d.statics.addrLost(d, a)

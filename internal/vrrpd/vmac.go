@@ -21,7 +21,10 @@ import (
 type vmacs struct {
 	want map[string]wantedVMAC // by name
 	ours map[string]int        // index of those this process has made
-	ctl  *kernel.Sysctls
+	made map[int]time.Time     // when, by index
+	// owners are the instances for which they were made, for the log.
+	owners map[string]string
+	ctl    *kernel.Sysctls
 
 	loosened bool
 }
@@ -41,7 +44,8 @@ type wantedVMAC struct {
 // names into it.
 func (v *vmacs) resolve(d *daemon, now time.Time) {
 	if v.ctl == nil {
-		v.ctl, v.ours = d.kernel.(*kernel.Kernel).Sysctls(), map[string]int{}
+		v.ctl = d.kernel.(*kernel.Kernel).Sysctls()
+		v.ours, v.made, v.owners = map[string]int{}, map[int]time.Time{}, map[string]string{}
 	}
 	v.want = map[string]wantedVMAC{}
 	for i := range d.cfg.Instances {
@@ -170,7 +174,7 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 	if have == nil {
 		log.Detailf("(%s): Success creating %s interface %s", w.instance, w.kind(), name)
 	}
-	v.ours[name] = l.Index
+	v.ours[name], v.made[l.Index], v.owners[name] = l.Index, now, w.instance
 	if w.cfg.NotifyMsg {
 		d.netlinkError(d.kernel.SetLinkGroup(base.Index, base.Group))
 	}
@@ -184,6 +188,28 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 		g := kernel.GuardedVMAC{Link: l.Index, Base: base.Index, Name: name, IPv6: w.ipv6, BaseLinkLocal: m.LinkLocal}
 		d.after(-1, func() { d.wall.guardVMAC(g) })
 	}
+}
+
+// settlingTime is how long notices of what was done to a new interface may be on
+// their way.
+const settlingTime = time.Second
+
+// settled is the link of a notice as it is now, if its interface was made just
+// before: the notices of its making, which show it down, come after it was
+// found up.
+func (v *vmacs) settled(d *daemon, now time.Time, l kernel.Link, deleted bool) kernel.Link {
+	made, ok := v.made[l.Index]
+	if !ok {
+		return l
+	}
+	if deleted || now.Sub(made) > settlingTime {
+		delete(v.made, l.Index)
+		return l
+	}
+	if present, err := d.kernel.LinkByIndex(l.Index); err == nil {
+		return present
+	}
+	return l
 }
 
 func (w wantedVMAC) kind() string {
@@ -220,7 +246,7 @@ func (v *vmacs) removeUnused(d *daemon) {
 }
 
 func (v *vmacs) remove(d *daemon, name string) {
-	index := v.ours[name]
+	index, instance := v.ours[name], v.owners[name]
 	delete(v.ours, name)
 	d.after(-1, func() {
 		d.wall.unguardVMAC(index)
@@ -228,7 +254,7 @@ func (v *vmacs) remove(d *daemon, name string) {
 			d.netlinkError(err)
 			return
 		}
-		log.Detailf("Success removing VMAC interface %s", name)
+		log.Detailf("(%s) Success removing VMAC interface %s", instance, name)
 	})
 }
 
