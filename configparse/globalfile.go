@@ -3,7 +3,6 @@ package configparse
 import (
 	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -174,8 +173,8 @@ func readUmask(p *parser, g *Global, w words) {
 		return
 	}
 	if s != "" && isDigit(s[0]) {
-		n, err := strconv.ParseUint(s, 0, 32)
-		if err != nil || n > 0o777 || strings.ContainsAny(s, "_bBoO") {
+		n, ok := cNumber(s)
+		if !ok || n > 0o777 {
 			p.errorf("invalid umask value %s", s)
 			return
 		}

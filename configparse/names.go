@@ -49,8 +49,8 @@ func (n *nameFiles) find(file, name string, hi uint64) (uint32, bool) {
 	if number, ok := n.table(file)[name]; ok && uint64(number) <= hi {
 		return number, true
 	}
-	number, err := strconv.ParseUint(name, 0, 32)
-	if err != nil || number > hi || strings.ContainsAny(name, "_bBoO") {
+	number, ok := cNumber(name)
+	if !ok || number > hi {
 		return 0, false
 	}
 	return uint32(number), true

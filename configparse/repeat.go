@@ -121,11 +121,16 @@ func sequenceSpec(spec string) (string, []int64, bool) {
 		if f == "" {
 			f = "0"
 		}
-		n, err := strconv.ParseInt(f, 0, 40)
-		if err != nil || strings.ContainsAny(f, "_bBoO") {
+		size, negative := strings.CutPrefix(f, "-")
+		n, ok := cNumber(size)
+		if !ok || n > maxUint32 {
 			return "", nil, false
 		}
-		numbers = append(numbers, n)
+		if negative {
+			numbers = append(numbers, -int64(n))
+		} else {
+			numbers = append(numbers, int64(n))
+		}
 	}
 	return name, numbers, true
 }

@@ -332,8 +332,6 @@ func (p *parser) scriptCount(s *trackedScript, w words, what string) int {
 // trackedFile is a track_file while it is read.
 type trackedFile struct {
 	vrrp.FileConfig
-
-	dropped bool
 }
 
 func readTrackFile(p *parser, c *Config, w words) {
@@ -341,12 +339,15 @@ func readTrackFile(p *parser, c *Config, w words) {
 	f.Name, f.Weight = p.word(w, 1), 1
 	readBlock(p, fileBlock, f)
 	p.column = 0
-	if f.dropped {
-		return
-	}
 	if f.Path == "" {
 		p.errorf("No file set for track_file %s - ignoring", f.Name)
 		return
+	}
+	if p.env.TrackDir != nil {
+		if problem := p.env.TrackDir(f.Path, f.Name); problem != "" {
+			p.errorf("%s", problem)
+			return
+		}
 	}
 	if p.pass == VRRP {
 		c.VRRP.Files = append(c.VRRP.Files, f.FileConfig)
@@ -367,12 +368,6 @@ var fileBlock = block[trackedFile]{
 				return
 			}
 			f.Path = name
-			if p.env.TrackDir != nil {
-				if problem := p.env.TrackDir(name, f.Name); problem != "" {
-					p.errorf("%s", problem)
-					f.dropped = true
-				}
-			}
 		})},
 	"weight": {takes: "INT -254..254 [reverse]", help: "multiplier of the number read", acts: "vrrp",
 		set: needsNamed("No weight specified for track file %s - ignoring", func(f *trackedFile) string { return f.Name },
