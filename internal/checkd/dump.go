@@ -2,6 +2,7 @@ package checkd
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/control"
@@ -11,6 +12,22 @@ import (
 
 // patience is how long an operator waits for the loop.
 const patience = 2 * time.Second
+
+// dumpData writes what the process knows (SIGUSR1). The text is made by the
+// loop, the file is written by a goroutine: a slow disk delays nothing.
+func (d *daemon) dumpData() {
+	log.Info("Printing checker data for process(%d) on signal", os.Getpid())
+	c := report.Checker{Config: d.conf, Services: d.pool.Snapshot(), Files: map[string]int64{}}
+	for _, f := range d.conf.CheckerFiles {
+		c.Files[f.Name] = int64(d.files.Value(f.Name))
+	}
+	text, file := c.Text(), report.DataFile(&d.conf.Global, "_check")
+	go func() {
+		if err := report.WriteFile(file, text); err != nil {
+			log.Info("Can't open dump file %s (%v)", file, err)
+		}
+	}()
+}
 
 // answerOperator serves the questions that come through the parent, on a
 // goroutine of its own.

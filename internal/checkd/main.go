@@ -94,6 +94,8 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 		d.reload(now)
 	case unix.SIGTERM, unix.SIGINT:
 		d.stop(now)
+	case unix.SIGUSR1:
+		d.dumpData()
 	case unix.SIGXCPU:
 		log.Info("Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased")
 	}

@@ -1,0 +1,57 @@
+package report
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepalived-go/keepalived/checker"
+	"github.com/keepalived-go/keepalived/configparse"
+)
+
+// TestCheckerDump compares with a dump of keepalived 2.4.3 for the same
+// configuration, with every check passed once. PING_CHECK had run three times.
+func TestCheckerDump(t *testing.T) {
+	conf, err := os.ReadFile("testdata/check/keepalived.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/check/keepalived_check.data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, _ := configparse.Load(configparse.Files{"/k.conf": string(conf)}, "/k.conf", configparse.Env{HostName: "host"})
+	if len(cfg.Checker.Services) == 0 {
+		t.Fatal("no virtual server was read")
+	}
+	p := checker.NewPool()
+	now := time.Date(2026, 11, 21, 9, 44, 0, 0, time.UTC)
+	p.Load(now, &cfg.Checker, checker.Options{})
+	for _, e := range p.Drain() {
+		s, ok := e.(checker.Start)
+		if !ok {
+			continue
+		}
+		runs := 1
+		if s.Spec.Keyword() == "PING_CHECK" {
+			runs = 3
+		}
+		for range runs {
+			p.Report(now, s.ID, checker.Result{Began: now})
+		}
+	}
+	_, got, _ := strings.Cut(Checker{Config: cfg, Services: p.Snapshot()}.Text(), "------< LVS Topology >------")
+	_, w, _ := strings.Cut(string(want), "------< LVS Topology >------")
+	mask := func(s string) string {
+		s = regexp.MustCompile(`Last ran = .*`).ReplaceAllString(s, "Last ran")
+		// What the scheduler of the original happened to have at that moment.
+		return strings.TrimSpace(s)
+	}
+	if d := cmp.Diff(strings.Split(mask(w), "\n"), strings.Split(mask(got), "\n")); d != "" {
+		t.Errorf("dump (-original +ours):\n%s", d)
+	}
+}
