@@ -157,18 +157,34 @@ func (in *instance) hearsLower(now time.Time, rx *received) {
 }
 
 // mayAnswer bounds how often other routers can make a master speak. What goes
-// without an answer brings the next regular advert forward instead: with AH
-// only an advert with a number above the other's last one is heard.
+// without an answer brings the next advert forward instead: with AH only one
+// with a number above the other's last is heard.
 func (in *instance) mayAnswer(now time.Time) bool {
-	gap := in.cfg.AdvertInterval / answerShare
-	if !in.answeredAt.IsZero() && now.Sub(in.answeredAt) < gap {
-		if next := in.answeredAt.Add(gap); in.wake.armed() && next.Before(in.wake.at) && !in.cfg.LowerPrioNoAdvert {
-			in.wakeAt(next)
-		}
+	if now.Before(in.answerGap()) {
+		in.hasten(now)
 		return false
 	}
 	in.answeredAt = now
 	return true
+}
+
+// answerGap is until when lower adverts stay without an answer.
+func (in *instance) answerGap() time.Time {
+	if in.answeredAt.IsZero() {
+		return time.Time{}
+	}
+	return in.answeredAt.Add(in.cfg.AdvertInterval / answerShare)
+}
+
+// hasten brings the next advert forward, as far as answers may follow another.
+func (in *instance) hasten(now time.Time) {
+	at := in.answerGap()
+	if at.Before(now) {
+		at = now
+	}
+	if in.wake.armed() && at.Before(in.wake.at) && !in.cfg.LowerPrioNoAdvert {
+		in.wakeAt(at)
+	}
 }
 
 // mayRepeat bounds a line that every advert of a stream would cause: a peer

@@ -192,7 +192,7 @@ func (c capture) receive(t *testing.T, b []byte) (Drop, *received) {
 		p = &Packet{Bytes: b[40:], Source: c.addr("src"), To: c.addr("dst"), HopLimit: c.num("hop_limit")}
 	}
 	rx := &r.rx
-	*rx = received{now: c.time()}
+	*rx = received{now: c.time(), arrived: c.time()}
 	if !r.parse(rx, s, p) {
 		return DropShort, rx
 	}

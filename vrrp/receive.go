@@ -11,6 +11,7 @@ import (
 // and is used again.
 type received struct {
 	now      time.Time
+	arrived  time.Time
 	packet   []byte // IPv4: from the IP header
 	pdu      []byte // from the VRRP header, without padding and trailer
 	ext      []byte // the HMAC trailer, nil when there is none
@@ -46,7 +47,10 @@ func (r *Router) Receive(now time.Time, p *Packet) {
 		return
 	}
 	rx := &r.rx
-	*rx = received{now: now}
+	*rx = received{now: now, arrived: p.Arrived}
+	if rx.arrived.IsZero() {
+		rx.arrived = now
+	}
 	if !r.parse(rx, s, p) {
 		return
 	}
@@ -262,7 +266,7 @@ func (in *instance) checkHMAC(rx *received) Drop {
 	if in.cfg.Unicast {
 		peers = in.cfg.Peers
 	}
-	d, skew := in.hmac.verify(rx.now, rx.src, rx.pdu, rx.ext, peers)
+	d, skew := in.hmac.verify(rx.arrived, rx.src, rx.pdu, rx.ext, peers)
 	rx.skew = skew
 	window := in.hmac.cfg.Window
 	if d == DropNone && !in.hmac.cfg.Monotonic && skew.Abs() > window/2 && in.once(onceSkew) {
@@ -290,7 +294,14 @@ func (in *instance) checkVersion2(rx *received) Drop {
 		case AuthAH:
 			// The value covers the packet without padding.
 			end := rx.ah + ahLen + len(rx.pdu)
-			if d := in.ah.verify(rx.packet[:end], rx.ah, rx.src, c.Unicast); d != DropNone {
+			d := in.ah.verify(rx.packet[:end], rx.ah, rx.src, c.Unicast)
+			if d == DropAHSequence && in.state == Master && rx.ahSeq == in.ah.seq && rx.src.Less(in.source) {
+				// Two masters that count in step would refuse each other for
+				// ever; the one with the higher address counts ahead.
+				in.ah.seq++
+				in.hasten(rx.now)
+			}
+			if d != DropNone {
 				return d
 			}
 		}

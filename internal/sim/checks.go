@@ -441,6 +441,7 @@ func (s *story) fail(n *Node, a []string) error {
 	if !n.Running || n.Stalled {
 		return nil
 	}
+	s.w.Run(10 * time.Millisecond) // what was sent arrives before what follows
 	switch a[0] {
 	case "stop":
 		n.Stop()

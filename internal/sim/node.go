@@ -24,7 +24,7 @@ type Node struct {
 	w       *World
 	sockets []vrrp.Socket
 	armed   time.Duration         // when the pending deadline event comes; -1 = none
-	inbox   []*packet             // came while stalled
+	inbox   []waiting             // came while stalled
 	state   map[string]vrrp.State // by instance, as last told
 	touched bool                  // a state or an address changed in this call
 }
@@ -35,6 +35,12 @@ type Link struct {
 	Addrs []netip.Prefix
 	Up    bool
 	index int
+}
+
+// waiting is a packet in the socket of a stopped process.
+type waiting struct {
+	*packet
+	at time.Duration
 }
 
 // AddNode adds a machine with its interfaces.
@@ -141,7 +147,7 @@ func (n *Node) Crash() {
 
 func (n *Node) forget() {
 	for _, p := range n.inbox {
-		n.w.done(p)
+		n.w.done(p.packet)
 	}
 	n.inbox = nil
 }
@@ -162,8 +168,8 @@ func (n *Node) Resume(packetsFirst bool) {
 		n.after()
 	}
 	for _, p := range n.inbox {
-		n.receive(p)
-		n.w.done(p)
+		n.receive(p.packet, p.at)
+		n.w.done(p.packet)
 	}
 	n.inbox = n.inbox[:0]
 	n.Router.Tick(now)
@@ -233,20 +239,20 @@ func (n *Node) deliver(p *packet) {
 	case !n.Running:
 		n.w.done(p)
 	case n.Stalled: // the socket buffer is taken to be large enough
-		n.inbox = append(n.inbox, p)
+		n.inbox = append(n.inbox, waiting{p, n.w.now})
 	default:
-		n.receive(p)
+		n.receive(p, n.w.now)
 		n.w.done(p)
 	}
 }
 
 // receive hands a packet to the sockets that hear it.
-func (n *Node) receive(p *packet) {
+func (n *Node) receive(p *packet, at time.Duration) {
 	for i := range n.sockets {
 		if !hears(&n.sockets[i].Key, p) {
 			continue
 		}
-		in := vrrp.Packet{Socket: n.sockets[i].ID, Bytes: p.bytes, HopLimit: -1}
+		in := vrrp.Packet{Socket: n.sockets[i].ID, Bytes: p.bytes, HopLimit: -1, Arrived: Epoch.Add(at)}
 		if p.ipv6 {
 			in.Source, in.To, in.HopLimit = p.src, p.to, p.hopLimit
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +18,7 @@ type scenario struct {
 	insts []scenarioInstance
 	// hostile: the network loses, delays and reorders in the disturbed parts.
 	hostile bool
+	dead    []string
 }
 
 type scenarioInstance struct {
@@ -232,19 +234,13 @@ func (g *scenario) disturb() {
 		g.say("net loss=%.2f dup=%.2f delay=%s", g.rnd.Float64()*g.rnd.Float64()*0.6, g.rnd.Float64()*0.1,
 			pick(g, "200us", "100us..5ms", "1ms..300ms", "1ms..2s"))
 	}
-	var dead, stalled []string
+	var stalled []string
 	for range 1 + g.rnd.IntN(12) {
 		n := g.node()
 		switch g.rnd.IntN(15) {
-		case 0:
-			g.say("crash %s", n)
-			dead = append(dead, n)
-		case 1:
-			g.say("kill %s", n)
-			dead = append(dead, n)
-		case 2:
-			g.say("stop %s", n)
-			dead = append(dead, n)
+		case 0, 1, 2:
+			g.say("%s %s", pick(g, "crash", "kill", "stop"), n)
+			g.dies(n)
 		case 3:
 			g.say("stall %s", n)
 			stalled = append(stalled, n)
@@ -264,7 +260,11 @@ func (g *scenario) disturb() {
 		case 11:
 			g.deleteVIP(n)
 		case 12, 13:
-			g.reload(n)
+			// What a killed process held and the next one's file does not name
+			// stays, as with keepalived: so only a running one is changed.
+			if !slices.Contains(g.dead, n) {
+				g.reload(n)
+			}
 		case 14:
 			for _, s := range stalled {
 				g.say("resume %s%s", s, pick(g, "", " ticks"))
@@ -272,20 +272,32 @@ func (g *scenario) disturb() {
 			stalled = nil
 		}
 		g.say("run %s", g.duration(time.Millisecond, 30*time.Second))
-		if len(dead) > 0 && g.chance(0.5) {
-			g.say("start %s", dead[0])
-			dead = dead[1:]
+		if len(g.dead) > 0 && g.chance(0.5) {
+			g.start(g.dead[0])
 		}
 	}
-	g.calmDown(dead)
+	g.calmDown()
+}
+
+func (g *scenario) dies(n string) {
+	if !slices.Contains(g.dead, n) {
+		g.dead = append(g.dead, n)
+	}
+}
+
+func (g *scenario) start(n string) {
+	if slices.Contains(g.dead, n) {
+		g.say("start %s", n)
+		g.dead = slices.DeleteFunc(g.dead, func(d string) bool { return d == n })
+	}
 }
 
 // calmDown ends the trouble: most of what is dead comes back, the network
 // becomes whole, or two whole halves.
-func (g *scenario) calmDown(dead []string) {
-	for _, n := range dead {
+func (g *scenario) calmDown() {
+	for _, n := range slices.Clone(g.dead) {
 		if g.chance(0.8) {
-			g.say("start %s", n)
+			g.start(n)
 		}
 	}
 	for _, n := range g.nodes {
@@ -326,13 +338,13 @@ func (g *scenario) deleteVIP(n string) {
 }
 
 func (g *scenario) reload(n string) {
-	in := &g.insts[g.rnd.IntN(len(g.insts))]
-	if in.group < 0 {
+	at := g.rnd.IntN(len(g.insts))
+	if in := &g.insts[at]; in.group < 0 {
 		switch g.rnd.IntN(4) {
 		case 0:
 			g.say("vi %s %s prio=%d", n, in.name, 1+g.rnd.IntN(254))
 		case 1:
-			g.say("vi %s %s evip=10.%d.250.%d/32", n, in.name, 100+in.dev, 1+g.rnd.IntN(9))
+			g.say("vi %s %s evip=10.%d.%d.%d/32", n, in.name, 200+in.dev, at+1, 1+g.rnd.IntN(9))
 		}
 	}
 	g.say("reload %s", n)
@@ -347,7 +359,8 @@ func (g *scenario) failInCalm() {
 		g.say("settled")
 	case 1, 2:
 		g.say("fail %s %s", n, pick(g, "stop", "kill", "crash"))
-		g.say("start %s", n)
+		g.dies(n)
+		g.start(n)
 		g.say("settled")
 	case 3:
 		g.say("fail %s successor", n)

@@ -280,6 +280,9 @@ func (s *story) start(a []string) error {
 		if n == nil {
 			return fmt.Errorf("no node %s", name)
 		}
+		if n.Running {
+			return fmt.Errorf("%s runs already", name)
+		}
 		n.Config = cloneConfig(s.raw[n])
 		n.Start()
 		s.reportAll(n)
