@@ -97,7 +97,7 @@ func (c *checks) changed(n *Node) {
 }
 
 // lostByHand: the kernel's contents are compared once the Router knows.
-func (c *checks) lostByHand(n *Node) bool { return n.Stalled }
+func (c *checks) lostByHand(n *Node) bool { return n.Stalled || n.owed > 0 }
 
 // groups checks that members agree.
 func (c *checks) groups(n *Node) {
@@ -377,7 +377,7 @@ func (s *story) settled([]string) error {
 	if c == nil {
 		return errUnchecked
 	}
-	s.w.Net.Loss, s.w.Net.Duplicate = 0, 0
+	s.w.Net.Loss, s.w.Net.Duplicate, s.w.Net.Reorder = 0, 0, false
 	s.w.Net.DelayMin, s.w.Net.DelayMax = 100*time.Microsecond, 2*time.Millisecond
 	for _, n := range s.w.Nodes {
 		n.Resume(true)

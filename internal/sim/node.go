@@ -26,6 +26,8 @@ type Node struct {
 	armed   time.Duration         // when the pending deadline event comes; -1 = none
 	inbox   []waiting             // came while stalled
 	state   map[string]vrrp.State // by instance, as last told
+	lives   int                   // processes started
+	owed    int                   // events that wait for a stopped process
 	touched bool                  // a state or an address changed in this call
 }
 
@@ -83,6 +85,7 @@ func (n *Node) Successor(s vrrp.Snapshot) { n.start(&s) }
 
 func (n *Node) start(s *vrrp.Snapshot) {
 	n.Running, n.Stalled, n.armed = true, false, -1
+	n.lives++
 	n.sockets = nil
 	n.Kernel.filters = nil // a process makes its firewall table anew
 	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
@@ -127,6 +130,7 @@ func (n *Node) Do(call func(r *vrrp.Router, now time.Time)) {
 
 // Stop ends the process in order.
 func (n *Node) Stop() {
+	n.Resume(true) // a stopped process gets the signal when it goes on
 	n.Do(func(r *vrrp.Router, now time.Time) { r.Stop(now, false) })
 	n.Running = false
 	n.forget()
@@ -134,7 +138,7 @@ func (n *Node) Stop() {
 
 // Kill ends the process without a word; its addresses stay.
 func (n *Node) Kill() {
-	n.Running = false
+	n.Running, n.Stalled = false, false
 	n.forget()
 	clear(n.state)
 }
@@ -190,7 +194,14 @@ func (n *Node) SetLink(name string, up bool) {
 // messages.
 func (n *Node) whenRunning(call func(r *vrrp.Router, now time.Time)) {
 	if n.Stalled {
-		n.w.At(n.w.now+10*time.Millisecond, func() { n.whenRunning(call) })
+		n.owed++
+		life := n.lives
+		n.w.At(n.w.now+10*time.Millisecond, func() {
+			n.owed--
+			if n.lives == life {
+				n.whenRunning(call)
+			}
+		})
 		return
 	}
 	n.Do(call)

@@ -18,7 +18,11 @@ type scenario struct {
 	insts []scenarioInstance
 	// hostile: the network loses, delays and reorders in the disturbed parts.
 	hostile bool
+	// scale stretches intervals and everything that is done: slow clusters
+	// cost as much per election and take more hours.
+	scale   time.Duration
 	dead    []string
+	stalled []string
 }
 
 type scenarioInstance struct {
@@ -59,7 +63,7 @@ func (g *scenario) chance(p float64) bool { return g.rnd.Float64() < p }
 // duration draws one, short ones more often, in milliseconds.
 func (g *scenario) duration(lo, hi time.Duration) time.Duration {
 	x := g.rnd.Float64()
-	return (lo + time.Duration(x*x*float64(hi-lo))).Truncate(100 * time.Microsecond)
+	return (lo + time.Duration(x*x*float64(hi*g.scale-lo))).Truncate(100 * time.Microsecond)
 }
 
 func pick[T any](g *scenario, list ...T) T { return list[g.rnd.IntN(len(list))] }
@@ -73,6 +77,7 @@ func (g *scenario) cluster() {
 	}
 	g.lans = pick(g, 1, 1, 2, 3)
 	g.hostile = g.chance(0.6)
+	g.scale = pick(g, time.Duration(1), 1, 1, 10, 30)
 	for i, n := range g.nodes {
 		var links []string
 		for l := range g.lans {
@@ -113,8 +118,11 @@ func (g *scenario) cluster() {
 // timing is version, interval and down_timer_adverts.
 func (g *scenario) timing() string {
 	down := pick(g, 3, 3, 3, 3, 2, 5)
-	if g.chance(0.5) {
-		return fmt.Sprintf("v=2 int=%ds down=%d", pick(g, 1, 1, 2, 3, 5, 10), down)
+	switch {
+	case g.chance(0.5):
+		return fmt.Sprintf("v=2 int=%ds down=%d", pick(g, time.Duration(1), 1, 2, 3, 5, 8)*g.scale, down)
+	case g.scale > 1:
+		return fmt.Sprintf("v=3 int=%s down=%d", pick(g, "10s", "20s", "40s", "40950ms"), down)
 	}
 	return fmt.Sprintf("v=3 int=%s down=%d", pick(g, "100ms", "250ms", "1s", "1s", "2s", "5s", "10s", "40s"), down)
 }
@@ -151,7 +159,7 @@ func (g *scenario) kind() func(i, lan int) string {
 		case auth == "hmac=k":
 			words += " " + auth
 		case auth != "" && !ipv6:
-			words += " v=2 int=1s " + auth
+			words += fmt.Sprintf(" v=2 int=%ds %s", g.scale, auth)
 		}
 		return words
 	}
@@ -234,7 +242,7 @@ func (g *scenario) disturb() {
 		g.say("net loss=%.2f dup=%.2f delay=%s", g.rnd.Float64()*g.rnd.Float64()*0.6, g.rnd.Float64()*0.1,
 			pick(g, "200us", "100us..5ms", "1ms..300ms", "1ms..2s"))
 	}
-	var stalled []string
+	g.stalled = nil
 	for range 1 + g.rnd.IntN(12) {
 		n := g.node()
 		switch g.rnd.IntN(15) {
@@ -243,7 +251,7 @@ func (g *scenario) disturb() {
 			g.dies(n)
 		case 3:
 			g.say("stall %s", n)
-			stalled = append(stalled, n)
+			g.stalled = append(g.stalled, n)
 		case 4, 5:
 			g.say("link %s %s %s", n, pick(g, "up0", fmt.Sprintf("eth%d", g.rnd.IntN(g.lans))), pick(g, "up", "down"))
 		case 6, 7:
@@ -262,14 +270,14 @@ func (g *scenario) disturb() {
 		case 12, 13:
 			// What a killed process held and the next one's file does not name
 			// stays, as with keepalived: so only a running one is changed.
-			if !slices.Contains(g.dead, n) {
+			if !slices.Contains(g.dead, n) && !slices.Contains(g.stalled, n) {
 				g.reload(n)
 			}
 		case 14:
-			for _, s := range stalled {
+			for _, s := range g.stalled {
 				g.say("resume %s%s", s, pick(g, "", " ticks"))
 			}
-			stalled = nil
+			g.stalled = nil
 		}
 		g.say("run %s", g.duration(time.Millisecond, 30*time.Second))
 		if len(g.dead) > 0 && g.chance(0.5) {

@@ -375,6 +375,7 @@ func (s *story) net(a []string) (err error) {
 		case "delay": // or MIN..MAX, which reorders
 			lo, hi, spread := strings.Cut(v, "..")
 			s.w.Net.DelayMin, err = time.ParseDuration(lo)
+			s.w.Net.Reorder = spread
 			if s.w.Net.DelayMax = s.w.Net.DelayMin; spread && err == nil {
 				s.w.Net.DelayMax, err = time.ParseDuration(hi)
 			}

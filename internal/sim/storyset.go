@@ -61,6 +61,9 @@ func finish(in *vrrp.InstanceConfig, c *vrrp.Config) {
 	if in.IPv6 {
 		in.Version = 3
 	}
+	if in.Version == 3 {
+		in.AdvertInterval = min(in.AdvertInterval, 40950*time.Millisecond)
+	}
 	if !in.Destination.IsValid() || in.Destination == c.Group4 || in.Destination == c.Group6 {
 		in.Destination = c.Group4
 		if in.IPv6 {

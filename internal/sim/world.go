@@ -31,7 +31,7 @@ type World struct {
 // NewWorld makes an empty world; all chance comes from the seed.
 func NewWorld(seed uint64) *World {
 	w := &World{Rand: newRand(seed)}
-	w.Net = Network{w: w, DelayMin: 200 * time.Microsecond, DelayMax: 200 * time.Microsecond}
+	w.Net = Network{w: w, last: map[[2]*Node]time.Duration{}, DelayMin: 200 * time.Microsecond, DelayMax: 200 * time.Microsecond}
 	return w
 }
 
@@ -168,6 +168,8 @@ type Network struct {
 	// Every packet takes a time between these; a spread reorders.
 	DelayMin, DelayMax time.Duration
 	Loss, Duplicate    float64 // chances per delivery
+	Reorder            bool    // else what is sent first arrives first
+	last               map[[2]*Node]time.Duration
 	cut                map[[2]*Node]bool
 }
 
@@ -207,7 +209,12 @@ func (n *Network) send(p *packet) {
 				delay += time.Duration(n.w.Rand.Int64N(int64(spread)))
 			}
 			p.refs++
-			n.w.push(event{at: n.w.now + delay, node: to, pkt: p})
+			at := n.w.now + delay
+			if pair := [2]*Node{p.from, to}; !n.Reorder {
+				at = max(at, n.last[pair])
+				n.last[pair] = at
+			}
+			n.w.push(event{at: at, node: to, pkt: p})
 		}
 	}
 	n.w.done(p)
