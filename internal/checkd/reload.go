@@ -2,6 +2,7 @@ package checkd
 
 import (
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/keepalived-go/keepalived/checker"
@@ -62,6 +63,8 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.Apply(now)
 	d.guard.rest(now, 0)
 	d.child.Ready()
+	// Parsing leaves many times the memory behind that the checks need.
+	debug.FreeOSMemory()
 }
 
 func (d *daemon) ipvsNamespaceOf(first bool) string {
