@@ -86,6 +86,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 	}
 	if known && old.Name != l.Name {
 		log.Info("Interface name has changed from %s to %s", old.Name, l.Name)
+		d.vmacs.baseRenamed(d, old.Name)
 		d.forgetLink(now, old)
 		known = false
 	}

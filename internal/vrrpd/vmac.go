@@ -2,6 +2,7 @@ package vrrpd
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"net"
 	"net/netip"
@@ -167,6 +168,9 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 		}
 	}
 	l, err := d.kernel.MakeVMAC(m, have, v.ctl)
+	if errors.Is(err, unix.ENODEV) {
+		return // the base is being deleted; its notice is on the way
+	}
 	if err != nil {
 		log.Info("(%s): %v", w.instance, err)
 		return
@@ -222,8 +226,21 @@ func (w wantedVMAC) kind() string {
 // lost makes a wanted interface again that someone has deleted.
 func (v *vmacs) lost(d *daemon, now time.Time, name string) {
 	if _, ok := v.want[name]; ok && !d.stopping {
+		if index, ok := v.ours[name]; ok {
+			d.after(-1, func() { d.wall.unguardVMAC(index) })
+		}
 		delete(v.ours, name)
 		v.make(d, now, name)
+	}
+}
+
+// baseRenamed deletes what stands on an interface that has another name now:
+// it is not the configured one any more.
+func (v *vmacs) baseRenamed(d *daemon, base string) {
+	for _, name := range slices.Sorted(maps.Keys(v.ours)) {
+		if v.want[name].base == base {
+			v.remove(d, name)
+		}
 	}
 }
 
