@@ -11,6 +11,11 @@ import (
 // observe writes an effect as a line of the story.
 func (s *story) observe(n *Node, e vrrp.Effect) {
 	kind, text := Render(e)
+	if a, ok := e.(*vrrp.SendAdvert); ok && s.show["bytes"] {
+		for _, p := range a.Packets {
+			s.say(n, "bytes %x", p.Bytes)
+		}
+	}
 	if kind == "" || !s.show[kind] {
 		return
 	}

@@ -34,7 +34,7 @@ import (
 //	lose NODE VI route|rule N        a held route or rule is deleted by hand
 //	script file process bfd NODE NAME RESULT   a tracked object reports: ok, fail, or a number
 //	inject NODE VI KEY=VALUE...      a packet as a peer of the instance might send it
-//	show WHAT...                     also say: adverts, detail, sockets; or hide: -announce …
+//	show WHAT...                     also say: adverts, bytes, detail, sockets; or hide: -announce …
 //	state                            say every instance's state and what the kernels hold
 //	stats NODE VI                    say the counters that are not 0
 //
