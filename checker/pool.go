@@ -75,6 +75,9 @@ func NewPool() *Pool {
 func (p *Pool) Drain() []Effect {
 	out := p.effects
 	p.effects = p.effects[:0]
+	if cap(out) > 256 { // a reload; no result has so many
+		p.effects = nil
+	}
 	return out
 }
 

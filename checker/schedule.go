@@ -49,6 +49,7 @@ type Scheduler struct {
 	jobs    map[CheckID]*job
 	due     heap[*job]
 	running int
+	spare   []*attempt // to be used again
 	pollers []*poller
 	load    []int // attempts per poller
 	closed  bool
@@ -74,7 +75,6 @@ type job struct {
 	gen     uint32 // grows when a run under way is abandoned
 	running *attempt
 	cancel  context.CancelFunc // of a run in a goroutine
-	spare   *attempt           // to be used again
 }
 
 func (j *job) slot() *slot { return &j.due }
@@ -145,7 +145,7 @@ func (s *Scheduler) abandon(j *job) {
 	}
 	j.gen++
 	j.running.dropped.Store(true)
-	j.running, j.spare = nil, nil
+	j.running = nil
 	if j.cancel != nil {
 		j.cancel()
 		j.cancel = nil
@@ -197,11 +197,11 @@ func (l *Lateness) note(late time.Duration, held bool) {
 // launch begins an attempt; one for a poller is handed back to be submitted
 // with others.
 func (s *Scheduler) launch(j *job) (*poller, *attempt) {
-	a := j.spare
-	if a == nil {
-		a = &attempt{}
+	a := &attempt{}
+	if n := len(s.spare); n > 0 {
+		a = s.spare[n-1]
+		s.spare = s.spare[:n-1]
 	}
-	j.spare = nil
 	st := j.steps[min(j.next.Step, len(j.steps)-1)]
 	a.job, a.gen = j, j.gen
 	a.end, a.timeout, a.talk = st.end, st.timeout, st.talk
@@ -276,8 +276,10 @@ func (s *Scheduler) ended(now time.Time, list []*attempt) {
 		if j.gen != a.gen || a.dropped.Load() {
 			continue // abandoned
 		}
-		j.running, j.spare, j.cancel = nil, a, nil
+		j.running, j.cancel = nil, nil
 		j.next = s.opt.Report(now, j.id, a.res)
+		a.job, a.talk, a.end, a.res = nil, nil, nil, Result{}
+		s.spare = append(s.spare, a)
 		if !j.next.At.IsZero() && !j.paused {
 			j.slack = min(j.next.At.Sub(now)/slackShare, maxSlack)
 			s.due.put(j, s.stamp(j.next.At))

@@ -1,0 +1,198 @@
+package checker
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bench is a scheduler whose owner is the test: posts are run by turn.
+type bench struct {
+	*Scheduler
+	posts chan func(time.Time)
+	got   map[CheckID][]Result
+	next  func(now time.Time) Next
+}
+
+func newBench(t *testing.T, opt SchedulerOptions) *bench {
+	b := &bench{posts: make(chan func(time.Time), 64), got: map[CheckID][]Result{}}
+	b.next = func(time.Time) Next { return Next{} }
+	opt.Post = func(f func(time.Time)) bool { b.posts <- f; return true }
+	opt.Report = func(now time.Time, id CheckID, r Result) Next {
+		b.got[id] = append(b.got[id], r)
+		return b.next(now)
+	}
+	b.Scheduler = NewScheduler(opt)
+	t.Cleanup(b.Close)
+	return b
+}
+
+// until runs the loop until done says so.
+func (b *bench) until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for !done() {
+		if next := b.Next(); !next.IsZero() && !time.Now().Before(next) {
+			b.Tick(time.Now())
+			continue
+		}
+		var timer <-chan time.Time
+		if next := b.Next(); !next.IsZero() {
+			timer = time.After(time.Until(next))
+		}
+		select {
+		case f := <-b.posts:
+			f(time.Now())
+		case <-timer:
+		case <-limit:
+			t.Fatalf("waited 10 s until %s", what)
+		}
+	}
+}
+
+func TestSchedulerRepeats(t *testing.T) {
+	b := newBench(t, SchedulerOptions{})
+	b.next = func(now time.Time) Next { return Next{At: now.Add(20 * time.Millisecond)} }
+	b.Apply(Start{ID: 7, Spec: TCPCheck{connection(tcpService(t, hold))}, At: time.Now()})
+	b.until(t, "the check ran five times", func() bool { return len(b.got[7]) >= 5 })
+	for i, r := range b.got[7][1:] {
+		if gap := r.Began.Sub(b.got[7][i].Began); gap < 19*time.Millisecond {
+			t.Errorf("run %d began %v after the one before, want 20ms", i+1, gap)
+		}
+	}
+	b.Apply(Pause{ID: 7})
+	b.until(t, "nothing runs", func() bool { return b.Running() == 0 })
+	if !b.Next().IsZero() {
+		t.Error("a paused check is due")
+	}
+	b.Apply(Start{ID: 7, Spec: TCPCheck{connection(tcpService(t, hold))}, At: time.Now()})
+	n := len(b.got[7])
+	b.until(t, "the pause is over", func() bool { return len(b.got[7]) > n })
+}
+
+func TestSchedulerForgets(t *testing.T) {
+	b := newBench(t, SchedulerOptions{})
+	silent := tcpService(t, func(c net.Conn) { hold(c) })
+	b.Apply(Start{ID: 1, Spec: httpCheck(silent), At: time.Now()})
+	b.until(t, "the check runs", func() bool { return b.Running() == 1 })
+	b.Apply(Forget{ID: 1})
+	b.until(t, "the run has come back", func() bool { return b.Running() == 0 })
+	if b.Checks() != 0 || len(b.got[1]) != 0 {
+		t.Errorf("%d checks known and results %v after Forget, want none", b.Checks(), b.got[1])
+	}
+}
+
+// TestSchedulerReplaces: a Start in the middle of a run abandons it.
+func TestSchedulerReplaces(t *testing.T) {
+	b := newBench(t, SchedulerOptions{})
+	b.Apply(Start{ID: 1, Spec: httpCheck(tcpService(t, hold)), At: time.Now()})
+	b.until(t, "the check runs", func() bool { return b.Running() == 1 })
+	b.Apply(Start{ID: 1, Spec: TCPCheck{connection(tcpService(t, hold))}, At: time.Now()})
+	b.until(t, "both runs are back", func() bool { return b.Running() == 0 && len(b.got[1]) > 0 })
+	if len(b.got[1]) != 1 || b.got[1][0].Reason != OK {
+		t.Errorf("results %v, want one success of the second specification", b.got[1])
+	}
+}
+
+func TestSchedulerLimit(t *testing.T) {
+	b := newBench(t, SchedulerOptions{Limit: 2})
+	to := tcpService(t, hold)
+	for id := CheckID(1); id <= 5; id++ {
+		b.Apply(Start{ID: id, Spec: httpCheck(to), At: time.Now()})
+	}
+	b.until(t, "two run", func() bool { return b.Running() == 2 })
+	if !b.Next().IsZero() {
+		t.Error("something is due although the limit is reached")
+	}
+	b.until(t, "all five have run", func() bool { return len(b.got) == 5 })
+}
+
+// TestNoDescriptors: without descriptors nothing can be said about the server.
+func TestNoDescriptors(t *testing.T) {
+	to := tcpService(t, hold)
+	b := newBench(t, SchedulerOptions{})
+	b.Apply(Start{ID: 1, Spec: TCPCheck{connection(to)}, At: time.Now()})
+	b.until(t, "the poller is there", func() bool { return len(b.got[1]) == 1 })
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Dup(0) // the next free descriptor is above it
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(fd), Max: old.Max}); err != nil {
+		t.Skipf("skipped: cannot lower RLIMIT_NOFILE: %v", err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+	b.Apply(Start{ID: 2, Spec: TCPCheck{connection(to)}, At: time.Now()})
+	b.until(t, "the second result is there", func() bool { return len(b.got[2]) == 1 })
+	if r := b.got[2][0]; r.Reason != NoSocket || !r.Reason.Local() || r.Text != "Too many open files" {
+		t.Errorf("%v (%s), want %v (Too many open files)", r.Reason, r.Text, NoSocket)
+	}
+}
+
+// fakeRunner ends programs as it is told.
+type fakeRunner struct{ ended Ended }
+
+func (f fakeRunner) Run(ctx context.Context, _ *Script, _ time.Duration) Ended { return f.ended }
+
+func TestMisc(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		ended   Ended
+		dynamic bool
+		want    Reason
+		code    int
+	}{
+		{"success", Ended{}, false, OK, 0},
+		{"status", Ended{Status: 3}, false, Exited, 3},
+		{"dynamic", Ended{Status: 42}, true, OK, 42},
+		{"dynamic-failure", Ended{Status: 1}, true, Exited, 1},
+		{"signal", Ended{Signal: 9}, true, Signalled, 9},
+		{"timeout", Ended{TimedOut: true, Signal: 15}, false, ScriptTimeout, 0},
+		{"gone", Ended{Err: unix.ENOENT}, false, Exited, 127},
+		{"no-process", Ended{Err: unix.EAGAIN}, false, NoProgram, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := MiscCheck{Script: Script{Args: []string{"/bin/check"}}, Dynamic: tt.dynamic}
+			r := once(t, spec, SchedulerOptions{Runner: fakeRunner{tt.ended}})[0]
+			if r.Reason != tt.want || r.Code != tt.code {
+				t.Errorf("%v, code %d; want %v, code %d", r.Reason, r.Code, tt.want, tt.code)
+			}
+		})
+	}
+}
+
+func TestHeap(t *testing.T) {
+	var h heap[*job]
+	var jobs []*job
+	seed := uint32(7)
+	random := func() int64 { seed = seed*1664525 + 1013904223; return int64(seed >> 16) }
+	for range 500 {
+		j := &job{}
+		jobs = append(jobs, j)
+		h.put(j, random())
+	}
+	for i, j := range jobs {
+		switch i % 3 {
+		case 0:
+			h.put(j, random())
+		case 1:
+			h.remove(j)
+		}
+	}
+	last := int64(-1)
+	for n := 0; h.len() > 0; n++ {
+		j := h.top()
+		if j.due.at < last {
+			t.Fatalf("entry %d is due at %d, before %d", n, j.due.at, last)
+		}
+		last = j.due.at
+		h.remove(j)
+	}
+}
