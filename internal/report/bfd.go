@@ -19,7 +19,7 @@ type BFDProcess struct {
 // timers are written as what they mean: 0x1 for a timer that runs.
 func (p BFDProcess) Data() string {
 	var t text
-	t.WriteString(Global(p.Config, time.Time{}))
+	t.WriteString(Global(p.Config, configparse.BFD, time.Time{}))
 	t.heading("BFD Data")
 	t.line(" fd_in = %d", p.In)
 	t.lineIf(p.MultihopIn >= 0, " multihop fd_in = %d", p.MultihopIn)

@@ -24,7 +24,7 @@ type Checker struct {
 // Text is the data dump (process.md 3.3).
 func (c Checker) Text() string {
 	var t text
-	t.WriteString(Global(c.Config, c.Reload))
+	t.WriteString(Global(c.Config, configparse.Checker, c.Reload))
 	c.ssl(&t)
 	if len(c.Services) > 0 {
 		t.heading("LVS Topology")

@@ -12,16 +12,19 @@ import (
 
 // Global renders the global definitions, as every process's dump begins with
 // them. reload is when the next planned reload is due; zero: none.
-func Global(c *configparse.Config, reload time.Time) string {
+//
+// Only the VRRP process fills in what its instances inherit: the others show
+// the highest number for what was not configured, and no default interface.
+func Global(c *configparse.Config, of configparse.Pass, reload time.Time) string {
 	t := new(text)
 	t.heading("Global definitions")
 	g := &c.Global
 	globalNames(t, g)
 	globalMail(t, g)
 	globalReload(t, g, reload)
-	globalLVS(t, c)
+	globalLVS(t, c, of == configparse.VRRP)
 	globalFIFOs(t, c)
-	globalVRRP(t, c)
+	globalVRRP(t, c, of == configparse.VRRP)
 	globalProcesses(t, g)
 	globalSurfaces(t, g)
 	globalBuffers(t, c)
@@ -114,7 +117,7 @@ func script(t *text, label string, c *vrrp.Command, comma string, timeout time.D
 	}
 }
 
-func globalLVS(t *text, c *configparse.Config) {
+func globalLVS(t *text, c *configparse.Config, complete bool) {
 	g := &c.Global
 	for _, l := range []struct {
 		label string
@@ -123,7 +126,7 @@ func globalLVS(t *text, c *configparse.Config) {
 		// The third says TCP and means UDP: programs know the label so.
 		t.lineIf(l.value != 0, " LVS %s = %d", l.label, seconds(l.value))
 	}
-	t.line(" Default interface = %s", orDefault(g.DefaultInterface, "eth0"))
+	t.lineIf(complete || g.DefaultInterface != "", " Default interface = %s", orDefault(g.DefaultInterface, "eth0"))
 	t.line(" Disable local IGMP = %s", yes(g.DisableLocalIGMP))
 	t.line(" Use VRRPv2 checksum for VRRPv3 IPv4 = %s", yes(g.VRRPDefaults.ChecksumAsV2))
 	if s := c.VRRP.SyncDaemon; s != nil {
@@ -161,7 +164,10 @@ func globalFIFOs(t *text, c *configparse.Config) {
 	t.line(" VRRP notify priority changes = %t", g.NotifyPriority)
 }
 
-func globalVRRP(t *text, c *configparse.Config) {
+// unset is how a number that was not configured shows.
+const unset = 4294967295
+
+func globalVRRP(t *text, c *configparse.Config, complete bool) {
 	g, d := &c.Global, &c.Global.VRRPDefaults
 	t.line(" VRRP IPv4 mcast group = %s", addrOr(c.VRRP.Group4, "224.0.0.18"))
 	t.line(" VRRP IPv6 mcast group = %s", addrOr(c.VRRP.Group6, "ff02::12"))
@@ -169,8 +175,21 @@ func globalVRRP(t *text, c *configparse.Config) {
 	t.line(" Gratuitous ARP repeat = %d", d.GARP.Repeat)
 	t.line(" Gratuitous ARP refresh timer = %d", seconds(d.GARP.Refresh))
 	t.line(" Gratuitous ARP refresh repeat = %d", d.GARP.RefreshRepeat)
-	t.line(" Gratuitous ARP lower priority delay = %d", seconds(d.GARP.LowerPrioDelay))
-	t.line(" Gratuitous ARP lower priority repeat = %d", d.GARP.LowerPrioRepeat)
+	delay, repeat := seconds(d.GARP.LowerPrioDelay), int64(d.GARP.LowerPrioRepeat)
+	switch {
+	case complete && !d.LowerPrioDelaySet:
+		delay = seconds(d.GARP.Delay)
+	case !d.LowerPrioDelaySet:
+		delay = unset
+	}
+	switch {
+	case complete && !d.LowerPrioRepeatSet:
+		repeat = int64(d.GARP.Repeat)
+	case !d.LowerPrioRepeatSet:
+		repeat = unset
+	}
+	t.line(" Gratuitous ARP lower priority delay = %d", delay)
+	t.line(" Gratuitous ARP lower priority repeat = %d", repeat)
 	t.line(" Num adverts before down = %d", d.DownTimerAdverts)
 	t.line(" Gratuitous ARP for each secondary %s = %ds", choose(d.GARP.ExtraAll, "i/f", "VMAC"), seconds(d.GARP.ExtraInterval))
 	t.line(" Send advert after receive lower priority advert = %t", !d.LowerPrioNoAdvert)
@@ -240,7 +259,11 @@ func globalSurfaces(t *text, g *configparse.Global) {
 	t.line(" SNMP VS stats update interval = %s", decimal(g.SNMPVSInterval))
 	t.line(" SNMP RS stats update interval = %s", decimal(g.SNMPRSInterval))
 	t.line(" DBus %s", enabled(g.DBus))
-	t.line(" DBus service name = %s", g.DBusServiceName)
+	name := g.DBusServiceName
+	if name == "org.keepalived.Vrrp1" {
+		name = "" // the default is not shown
+	}
+	t.line(" DBus service name = %s", name)
 	t.line(" DBus no interface name = %s", orDefault(g.DBusNoInterface, "none"))
 	t.line(" Script security %s", enabled(g.ScriptSecurity))
 	owner := vrrp.Command{}

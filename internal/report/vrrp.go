@@ -95,7 +95,7 @@ type Link struct {
 // Data renders keepalived.data.
 func (v VRRP) Data() string {
 	t := new(text)
-	t.WriteString(Global(v.Config, v.Reload))
+	t.WriteString(Global(v.Config, configparse.VRRP, v.Reload))
 	v.garpGroups(t)
 	v.statics(t)
 	if len(v.Snapshot.Instances) > 0 {

@@ -3,6 +3,7 @@ package watchdog
 import (
 	"os"
 
+	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/report"
 )
@@ -13,7 +14,7 @@ import (
 func (p *Parent) dump() {
 	log.Info("Printing parent data for process(%d) on signal", os.Getpid())
 	c := p.reading.config
-	path, content := report.DataFile(&c.Global, "_parent"), report.Global(c, p.schedule.at)
+	path, content := report.DataFile(&c.Global, "_parent"), report.Global(c, configparse.Parent, p.schedule.at)
 	go func() {
 		if err := report.WriteFile(path, content); err != nil {
 			log.Info("%v", err)
