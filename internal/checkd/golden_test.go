@@ -33,6 +33,10 @@ const goldenModules = "nf_conntrack ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc 
 // module runs alone at the end.
 const goldenRun = `
 hostname lvs1
+# The cases were recorded where /bin is a directory; below a symbolic link
+# 2.4.3 runs no program of root.
+/usr/bin/busybox sh -c 'b=/usr/bin/busybox; cd /; $b rm /bin; $b mkdir /bin; $b cp $b /bin/busybox
+for a in sh true false sleep cat echo; do $b ln -s busybox /bin/$a; done'
 echo '127.0.0.1 localhost lvs1' > /etc/hosts
 for m in ` + goldenModules + `; do modprobe $m 2>/dev/null; done
 mkdir -p /etc/keepalived /run/t /run/keepalived; chmod 1777 /run/t

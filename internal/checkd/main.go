@@ -101,7 +101,7 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 	}
 }
 
-// watchParent stops the process in order when its parent has died.
+// watchParent ends the process when its parent has died.
 func (d *daemon) watchParent() {
 	if d.child.Parent == nil {
 		return
@@ -110,7 +110,7 @@ func (d *daemon) watchParent() {
 	for {
 		n, err := d.child.Parent.Read(b)
 		if n == 0 || err != nil {
-			d.loop.Post(d.stop)
+			d.loop.Post(d.orphaned)
 			return
 		}
 	}
@@ -163,6 +163,18 @@ func (d *daemon) stop(now time.Time) {
 		d.lvs.stop(d)
 		d.marks.close()
 	}
+	d.loop.Stop()
+}
+
+// orphaned ends the process and leaves the kernel's table: the daemon that is
+// started next takes it over, and no connection is lost meanwhile.
+func (d *daemon) orphaned(time.Time) {
+	if d.stopping {
+		return
+	}
+	log.Info("The parent process has died, stopping; the IPVS table stays for the next start")
+	d.stopping = true
+	d.sched.Close()
 	d.loop.Stop()
 }
 

@@ -1,0 +1,52 @@
+package checkd
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/vmtest"
+)
+
+// trafficSteps is how many verdicts testdata/traffic.sh gives.
+const trafficSteps = 28
+
+// TestTraffic sends real requests through the balancer: NAT and DR with two
+// servers, checks of several kinds, reloads under load, draining, persistence,
+// the sorry server, and other people's changes. testdata/traffic.sh has the
+// steps and judges each.
+func TestTraffic(t *testing.T) {
+	if os.Getenv("KEEPALIVED_VM") != "" {
+		t.Skip("skipped: already in the virtual machine")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := 0
+	m := vmtest.Machine{
+		Command:  "exec bash ./traffic.sh",
+		Programs: map[string]string{"keepalived": buildKeepalived(t, t.TempDir()), "rsrv": self},
+		Tools:    []string{"bash", "ip", "ipvsadm", "curl"},
+		Trees: map[string]string{"traffic.sh": "testdata/traffic.sh", "cert.pem": "testdata/ipvs-golden/cert.pem",
+			"key.pem": "testdata/ipvs-golden/key.pem"},
+		Files:   map[string][]byte{"sorry": []byte("HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nsorry\n")},
+		Timeout: 10 * time.Minute,
+		Line: func(l string) {
+			t.Log(l)
+			switch {
+			case strings.HasPrefix(l, "ok "):
+				passed++
+			case strings.HasPrefix(l, "FAIL "):
+				t.Error(l)
+			}
+		},
+	}
+	if status := vmtest.Run(t, m); status != 0 && !t.Failed() {
+		t.Errorf("the script ended with status %d", status)
+	}
+	if passed != trafficSteps && !t.Failed() {
+		t.Errorf("%d steps passed, want %d", passed, trafficSteps)
+	}
+}
