@@ -104,9 +104,9 @@ func TestRules(t *testing.T) {
 	})
 	t.Run("equal-priority", func(t *testing.T) {
 		needDaemon(t)
-		lan := nettest.LAN(t, 2)
+		hosts := lan(t, 2)
 		// Both begin at the same time: the higher address must win.
-		a, b := newNode(t, lan[0], bin, instance(100)).start(), newNode(t, lan[1], bin, instance(100)).start()
+		a, b := newNode(t, hosts[0], bin, instance(100)).start(), newNode(t, hosts[1], bin, instance(100)).start()
 		nettest.Eventually(t, 5*time.Second, "one of them is master", func() bool { return a.has(vip) != b.has(vip) })
 		nettest.Never(t, 500*time.Millisecond, "two masters", func() bool { return a.has(vip) && b.has(vip) })
 	})

@@ -62,6 +62,20 @@ func needReference(t *testing.T) {
 	}
 }
 
+// lan is nettest.LAN with every address ready for use: a peer of another make
+// does not wait for the end of duplicate address detection.
+func lan(t *testing.T, n int) []*nettest.NS {
+	t.Helper()
+	hosts := nettest.LAN(t, n)
+	for _, h := range hosts {
+		nettest.Eventually(t, 5*time.Second, "link-local addresses are ready", func() bool {
+			out := h.IP("-6", "addr", "show", "dev", "eth0")
+			return strings.Contains(out, "fe80::") && !strings.Contains(out, "tentative")
+		})
+	}
+	return hosts
+}
+
 // node is a daemon on one host of the test's LAN.
 type node struct {
 	t    *testing.T
@@ -170,8 +184,8 @@ const vip = "10.99.0.100"
 func pair(t *testing.T, confA, confB string) (a, b *node) {
 	t.Helper()
 	needDaemon(t)
-	lan := nettest.LAN(t, 2)
-	a, b = newNode(t, lan[0], bin, confA).start(), newNode(t, lan[1], bin, confB).start()
+	hosts := lan(t, 2)
+	a, b = newNode(t, hosts[0], bin, confA).start(), newNode(t, hosts[1], bin, confB).start()
 	converged(t, a, b)
 	return a, b
 }

@@ -50,14 +50,14 @@ func TestMixedPair(t *testing.T) {
 }
 
 func mixed(t *testing.T, addr string, oursFirst bool, lines func(self, peer string) []string) {
-	lan := nettest.LAN(t, 2)
+	hosts := lan(t, 2)
 	progA, progB := bin, reference
 	if !oursFirst {
 		progA, progB = reference, bin
 	}
 	confA := instance(110, lines("10.99.0.1", "10.99.0.2")...)
 	confB := instance(100, lines("10.99.0.2", "10.99.0.1")...)
-	a, b := newNode(t, lan[0], progA, confA).start(), newNode(t, lan[1], progB, confB).start()
+	a, b := newNode(t, hosts[0], progA, confA).start(), newNode(t, hosts[1], progB, confB).start()
 	alone := func(master, backup *node, when string) {
 		t.Helper()
 		nettest.Eventually(t, 15*time.Second, when+": one master", func() bool {

@@ -62,7 +62,7 @@ func TestScriptWeight(t *testing.T) {
 		{"plus-5-is-too-small", 5, false, true, true, 110, 105},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lan := nettest.LAN(t, 2)
+			hosts := lan(t, 2)
 			dir := t.TempDir()
 			fa, fb := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 			if c.okA {
@@ -71,13 +71,13 @@ func TestScriptWeight(t *testing.T) {
 			if c.okB {
 				touch(t, fb)
 			}
-			a := newNode(t, lan[0], bin, scripted(110, c.weight, fa)).start()
-			b := newNode(t, lan[1], bin, scripted(100, c.weight, fb)).start()
+			a := newNode(t, hosts[0], bin, scripted(110, c.weight, fa)).start()
+			b := newNode(t, hosts[1], bin, scripted(100, c.weight, fb)).start()
 			master, backup, want, from := a, b, c.wantA, "10.99.0.1"
 			if !c.aMaster {
 				master, backup, want, from = b, a, c.wantB, "10.99.0.2"
 			}
-			cap := lan[1].Capture("eth0")
+			cap := hosts[1].Capture("eth0")
 			converged(t, master, backup)
 			nettest.Never(t, 600*time.Millisecond, "the other has the address", func() bool { return backup.has(vip) })
 			if got := last(t, cap, from).Priority; got != want {
@@ -115,7 +115,7 @@ func TestScriptMoves(t *testing.T) {
 	})
 	t.Run("stops-the-daemon", func(t *testing.T) {
 		needDaemon(t)
-		lan := nettest.LAN(t, 2)
+		hosts := lan(t, 2)
 		dir := t.TempDir()
 		file, prog, pid := filepath.Join(dir, "ok"), filepath.Join(dir, "check.sh"), filepath.Join(dir, "pid")
 		touch(t, file)
@@ -124,7 +124,7 @@ func TestScriptMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 		conf := strings.Replace(scripted(110, 0, file), "/usr/bin/test -e "+file, prog, 1)
-		a, b := newNode(t, lan[0], bin, conf).start(), newNode(t, lan[1], bin, instance(100)).start()
+		a, b := newNode(t, hosts[0], bin, conf).start(), newNode(t, hosts[1], bin, instance(100)).start()
 		if err := os.WriteFile(pid, fmt.Append(nil, a.proc.PID()), 0o600); err != nil {
 			t.Fatal(err)
 		}
