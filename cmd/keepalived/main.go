@@ -27,6 +27,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 1 && (args[1] == "-T" || args[1] == "--genhash") {
 		return genhash(args[0], args[2:], stderr)
 	}
+	if diagnoses(args[1:]) {
+		return checkMain(args[2:], stdout, stderr)
+	}
 	req, ok := parseOptions(args[1:], stderr)
 	child, isChild, err := process.Inherit(req.Options)
 	switch {
@@ -121,4 +124,30 @@ func signum(name string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, n)
 	return process.ExitOK
+}
+
+// diagnoses tells whether the command line is `keepalived --check [--json] [-f
+// FILE] [--peer FILE]`. The original's --check is the long form of -C, so it
+// is taken for the diagnosis only as the first word and when nothing but the
+// diagnosis's own options follows.
+func diagnoses(args []string) bool {
+	if len(args) == 0 || args[0] != "--check" {
+		return false
+	}
+	for args = args[1:]; len(args) > 0; args = args[1:] {
+		name, _, attached := strings.Cut(args[0], "=")
+		switch name {
+		case "--json", "--offline", "--help", "-h":
+		case "-f", "--use-file", "--peer", "--peer-id", "-i", "--config-id":
+			if !attached {
+				if len(args) == 1 {
+					return true // and it will say what is missing
+				}
+				args = args[1:]
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -68,3 +68,24 @@ func TestOptionErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckIsTheDiagnosisOnlyWithItsOwnOptions(t *testing.T) {
+	tests := []struct {
+		args string
+		want bool
+	}{
+		{"--check", true},
+		{"--check -f a --json", true},
+		{"--check --peer=b -f a", true},
+		{"--check --peer", true},
+		{"-n --check", false},
+		{"--check -n", false},
+		{"--check -D", false},
+		{"", false},
+	}
+	for _, test := range tests {
+		if got := diagnoses(strings.Fields(test.args)); got != test.want {
+			t.Errorf("%q: diagnosis = %t, want %t", test.args, got, test.want)
+		}
+	}
+}
