@@ -68,7 +68,8 @@ func (f *FIFO) open() error {
 			log.Info("Failed to set uid:gid for fifo %s", c.Path)
 		}
 	case !errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("Unable to create %s %s", c.what(), c.Path) //lint:ignore ST1005 the reference's text
+		//lint:ignore ST1005 the reference's text
+		return fmt.Errorf("Unable to create %s %s", c.what(), c.Path)
 	}
 	if info, err := os.Lstat(c.Path); err != nil || !f.ours(info) {
 		return fmt.Errorf("%s %s is not a fifo we own - not using", c.what(), c.Path)

@@ -33,7 +33,7 @@ func GlobalMIB(c *configparse.Config, version string) agentx.View {
 	}
 	put(truth(!g.NoEmailFaults), 3, 7)
 	for i, alert := range []configparse.Tristate{g.SMTPAlert, g.SMTPAlertVRRP, g.SMTPAlertCheck} {
-		put(onOff(alert), 3, uint32(8+i))
+		put(threeWay(alert), 3, uint32(8+i))
 	}
 	put(truth(g.Traps), 4)
 	put(agentx.Integer(1+bit(g.LinkbeatUsePolling)), 5) // netlink, polling
@@ -53,8 +53,8 @@ func GlobalMIB(c *configparse.Config, version string) agentx.View {
 	return m.view
 }
 
-// onOff is {1 on, 2 off, 3 unset}.
-func onOff(t configparse.Tristate) agentx.Value {
+// threeWay is {1 on, 2 off, 3 unset}.
+func threeWay(t configparse.Tristate) agentx.Value {
 	switch t {
 	case configparse.On:
 		return agentx.Integer(1)

@@ -81,8 +81,8 @@ func addressType(ipv6 bool) agentx.Value {
 	return agentx.Integer(1)
 }
 
-// scriptText is a script's command line, empty without one.
-func scriptText(c *vrrp.Command) string {
+// scriptLine is a script's command line, empty without one.
+func scriptLine(c *vrrp.Command) string {
 	if c == nil {
 		return ""
 	}

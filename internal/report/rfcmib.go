@@ -24,8 +24,8 @@ func (v VRRP) mac(c *vrrp.InstanceConfig) agentx.Value {
 	return agentx.Bytes(nil)
 }
 
-// master is the address of who is master, as far as known.
-func master(in *vrrp.InstanceSnapshot) netip.Addr {
+// masterAddr is the address of who is master, as far as known.
+func masterAddr(in *vrrp.InstanceSnapshot) netip.Addr {
 	if in.State == vrrp.Master {
 		return in.Source
 	}
@@ -75,7 +75,7 @@ func (v VRRP) oper2(m *mib, in *vrrp.InstanceSnapshot) {
 	r.put(4, agentx.Integer(1)) // adminState: up
 	r.put(5, agentx.Integer(int(in.Priority)))
 	r.put(6, agentx.Integer(len(c.Addresses)))
-	r.put(7, agentx.IPAddress(master(in)))
+	r.put(7, agentx.IPAddress(masterAddr(in)))
 	r.put(8, agentx.IPAddress(in.Source))
 	r.put(9, agentx.Integer(int(c.Auth.Type)+1))
 	r.put(11, agentx.Integer(int(seconds(c.AdvertInterval))))
@@ -144,7 +144,7 @@ func (v VRRP) index6527(c *vrrp.InstanceConfig) []uint32 {
 func (v VRRP) oper3(m *mib, in *vrrp.InstanceSnapshot) {
 	c := in.Config
 	r := m.row(MIBRFC6527.Append(1, 1, 1), v.index6527(c)...)
-	if a := master(in); a.IsValid() {
+	if a := masterAddr(in); a.IsValid() {
 		r.address(3, a)
 	} else {
 		r.put(3, agentx.Bytes(make([]byte, 4+12*bit(c.IPv6))))

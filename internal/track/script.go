@@ -157,11 +157,9 @@ func (s *Scripts) run(now time.Time, t *tracked) {
 		return
 	}
 	t.step, t.stepAt = running, now.Add(t.Timeout)
-	var proc *script.Process
-	proc = script.Start(t.Command, func(end script.Status) {
+	t.proc = script.Start(t.Command, func(end script.Status) {
 		s.post(func(now time.Time) { s.ended(now, t, end) })
 	})
-	t.proc = proc
 }
 
 func (t *tracked) pushIfLate(now time.Time) {
