@@ -334,6 +334,8 @@ func TestSMTP(t *testing.T) {
 		{"plain", talk("220 mx ESMTP\r\n", "250 mx\r\n", "221 bye\r\n"), OK},
 		{"any-answer-to-quit", talk("220 mx\r\n", "250 mx\r\n", "500 what\r\n"), OK},
 		{"multi-line", talk("220-mx\r\n220 ready\r\n", "250-mx\r\n250 ok\r\n", "221 bye\r\n"), OK},
+		{"two-greetings", talk("220 a\r\n220 b\r\n", "250 ok\r\n", "221 x\r\n"), OK},
+		{"line-feeds", talk("220 hi\n", "250 ok\n", "500 no\n"), OK},
 		{"bare-code", talk("220\r\n", "250\r\n", "221\r\n"), OK},
 		{"in-pieces", talk("2", "", ""), ReadTimeout},
 		{"not-ready", talk("554 go away\r\n"), BadGreeting},

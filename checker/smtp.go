@@ -34,7 +34,6 @@ func (d *smtpDialog) got(b []byte, r *Result) ([]byte, bool) {
 		r.Reason = ReadFailed
 		return nil, true
 	}
-	var send []byte
 	for len(b) > 0 {
 		n := bytes.IndexByte(b, '\n') + 1
 		piece := b
@@ -50,13 +49,13 @@ func (d *smtpDialog) got(b []byte, r *Result) ([]byte, bool) {
 		if n == 0 {
 			break
 		}
-		next, over := d.reply(r)
-		if over {
-			return nil, true
+		if send, over := d.reply(r); over || send != nil {
+			// What else came with this line belongs to no question: passed over,
+			// as keepalived does.
+			return send, over
 		}
-		send = append(send, next...)
 	}
-	return send, false
+	return nil, false
 }
 
 // reply judges one complete line. keepalived judges the first line only and
