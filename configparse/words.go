@@ -172,6 +172,9 @@ func (p *parser) timer(w words, i int, lo, hi time.Duration) (time.Duration, boo
 
 func (p *parser) parseDecimal(s string, d decimalSpec) (uint64, bool) {
 	n, plain, f := scanDecimal(s, d.places)
+	if f.long {
+		p.classf(InvalidNumber, "number '%s' has too many decimal places", s)
+	}
 	switch {
 	case f.negative:
 		p.numberMessage(d.class, "negative number '%s'", s)
@@ -189,9 +192,6 @@ func (p *parser) parseDecimal(s string, d decimalSpec) (uint64, bool) {
 		p.numberMessage(d.class, "number '%s' outside unsigned decimal range", s)
 		return 0, false
 	}
-	if f.long {
-		p.classf(InvalidNumber, "number '%s' has too many decimal places", s)
-	}
 	if n < d.lo || n > d.hi {
 		p.numberMessage(d.class, "number '%s' outside range [%s, %s]", s, scaled(d.lo, d.places), scaled(d.hi, d.places))
 		return n, false
@@ -203,52 +203,44 @@ func (p *parser) parseDecimal(s string, d decimalSpec) (uint64, bool) {
 type decimalFaults struct{ negative, junk, overflow, long bool }
 
 // scanDecimal gives the number in units of 10^-places, rounded half up, and
-// the digits as they stand.
+// the digits as they stand. What stands behind too many decimals is not looked
+// at: the text is cut first, as the original does.
 func scanDecimal(s string, places int) (n, plain uint64, f decimalFaults) {
-	i := 0
-	for i < len(s) && isSpace(s[i]) {
-		i++
+	whole, decimals, _ := strings.Cut(s, ".")
+	round := false
+	if len(decimals) > places {
+		f.long, round = true, decimals[places] >= '5' && isDigit(decimals[places])
+		decimals = decimals[:places]
 	}
-	if i < len(s) && s[i] == '-' {
+	whole = strings.TrimLeft(whole, " \t\n\v\f\r")
+	if strings.HasPrefix(whole, "-") {
 		f.negative = true
 		return 0, 0, f
 	}
-	if i < len(s) && s[i] == '+' {
-		i++
-	}
-	add := func(c byte) {
-		d := uint64(c - '0')
-		if n > (math.MaxUint64-d)/10 {
-			f.overflow = true
-			return
-		}
-		n = n*10 + d
-	}
-	start := i
-	for ; i < len(s) && isDigit(s[i]); i++ {
-		add(s[i])
-	}
-	left, round := places, false
-	if i < len(s) && s[i] == '.' {
-		for i++; i < len(s) && isDigit(s[i]); i++ {
-			switch {
-			case left > 0:
-				add(s[i])
-				left--
-			case !f.long:
-				f.long, round = true, s[i] >= '5'
-			}
-		}
+	text := strings.TrimPrefix(whole, "+") + decimals
+	i := 0
+	for ; i < len(text) && isDigit(text[i]); i++ {
+		n = f.append(n, text[i])
 	}
 	plain = n
-	f.junk = i < len(s) || i == start && s != ""
-	for ; left > 0; left-- {
-		add('0')
+	f.junk = i < len(text) || text == "" && s != ""
+	for range places - len(decimals) {
+		n = f.append(n, '0')
 	}
 	if round {
 		n++
 	}
 	return n, plain, f
+}
+
+// append puts a digit behind a number.
+func (f *decimalFaults) append(n uint64, c byte) uint64 {
+	d := uint64(c - '0')
+	if n > (math.MaxUint64-d)/10 {
+		f.overflow = true
+		return n
+	}
+	return n*10 + d
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
