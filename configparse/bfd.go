@@ -238,13 +238,12 @@ func setBFDWeight(p *parser, d *bfdDraft, w words) {
 		}
 		return
 	}
-	n, ok := p.signed(w, 1, -253, 253, lenient)
-	if !ok {
+	if n, ok := p.signed(w, 1, -253, 253, lenient); ok {
+		d.Weight, d.Reverse = int(n), false
+	} else {
 		p.errorf("Configuration error: BFD instance %s weight value %s not valid (must be in range [-253-253]), ignoring",
 			d.Name, p.opt(w, 1))
-		return
 	}
-	d.Weight, d.Reverse = int(n), false
 	if !w.has(2) {
 		return
 	}

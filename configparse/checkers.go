@@ -59,6 +59,11 @@ func checkRow(takes, help string, set func(*parser, *checkDraft, words)) row[che
 		}}
 }
 
+// anyRow is a keyword that is looked at even then: what all checks share.
+func anyRow(takes, help string, set func(*parser, *checkDraft, words)) row[checkDraft] {
+	return row[checkDraft]{takes: takes, help: help, acts: actsCheck, set: set}
+}
+
 // with gives a table of all rows of several.
 func with(tables ...block[checkDraft]) block[checkDraft] {
 	all := block[checkDraft]{}
@@ -68,29 +73,30 @@ func with(tables ...block[checkDraft]) block[checkDraft] {
 	return all
 }
 
-// alphaRows and scheduleRows say when a check runs and how it counts.
+// scheduleRows say when a check runs and how it counts, connRows where to.
 var (
-	alphaRows = block[checkDraft]{
-		"alpha": checkRow("BOOL optional (bare = true)", "start in failed state",
-			func(p *parser, k *checkDraft, w words) { p.setBool(w, &k.alpha, "Invalid alpha parameter %s") }),
-	}
-	scheduleRows = with(alphaRows, block[checkDraft]{
+	scheduleRows = block[checkDraft]{
+		"alpha":              anyRow("BOOL optional (bare = true)", "start in failed state", setAlpha),
 		"retry":              checkTimer(countRow(0, "Invalid retry connection value '%s'")),
 		"delay_before_retry": checkTimer(pauseRow("Invalid delay_before_retry connection value '%s'")),
 		"warmup":             checkTimer(warmupRow("Invalid warmup connection value '%s'")),
 		"delay_loop":         checkTimer(loopRow("delay_loop '%s' is invalid - ignoring")),
-		"log_all_failures": checkRow("BOOL optional (bare = true)", "log every failed attempt",
+		"log_all_failures": anyRow("BOOL optional (bare = true)", "log every failed attempt",
 			func(p *parser, k *checkDraft, w words) {
 				p.setBool(w, &k.logAll, "Invalid log_all_failures parameter %s")
 			}),
-	})
+	}
 	connRows = connBlock(func(k *checkDraft) *connDraft { return &k.conn })
 
 	tcpBlock = with(scheduleRows, connRows)
 )
 
+func setAlpha(p *parser, k *checkDraft, w words) {
+	p.setBool(w, &k.alpha, "Invalid alpha parameter %s")
+}
+
 func checkTimer(r row[timersDraft]) row[checkDraft] {
-	return checkRow(r.takes, r.help, func(p *parser, k *checkDraft, w words) { r.set(p, &k.timers, w) })
+	return anyRow(r.takes, r.help, func(p *parser, k *checkDraft, w words) { r.set(p, &k.timers, w) })
 }
 
 // connBlock are the keywords that say where a check connects.
@@ -177,7 +183,7 @@ func (c *connDraft) target(r *serverDraft) netip.Addr {
 
 // needsInterface reports and refuses a link-local target without bind_if.
 func (p *parser) needsInterface(c *connDraft, r *serverDraft) bool {
-	if ip := c.target(r); ip.Is6() && ip.IsLinkLocalUnicast() && c.bindIf == "" {
+	if ip := c.target(r); !c.spoiled && ip.Is6() && ip.IsLinkLocalUnicast() && c.bindIf == "" {
 		p.errorf("Checker link local address %s requires a bind_if", ip)
 		return true
 	}
@@ -400,7 +406,8 @@ func finishFile(p *parser, k *checkDraft) {
 
 // BFD_CHECK
 
-var bfdCheckBlock = with(alphaRows, block[checkDraft]{
+var bfdCheckBlock = block[checkDraft]{
+	"alpha": checkRow("BOOL optional (bare = true)", "start in failed state", setAlpha),
 	"name": checkRow("NAME", "bfd_instance to follow", func(p *parser, k *checkDraft, w words) {
 		b := k.spec.(*checker.BFDCheck)
 		refuse := func(format string, args ...any) {
@@ -412,8 +419,6 @@ var bfdCheckBlock = with(alphaRows, block[checkDraft]{
 		switch {
 		case w.len() != 2:
 			refuse("No or too many names specified - skipping checker")
-		case len(name) > maxBFDName:
-			refuse("BFD name %s too long", name)
 		case !known:
 			refuse("BFD %s not configured", name)
 		case b.Name != "":
@@ -424,7 +429,7 @@ var bfdCheckBlock = with(alphaRows, block[checkDraft]{
 			b.Name = name
 		}
 	}),
-})
+}
 
 // follows reports whether another check of the server follows the session.
 func (r *serverDraft) follows(session string) bool {

@@ -336,8 +336,8 @@ func setProtocol(p *parser, s *serviceDraft, w words) {
 	p.errorf("Unknown protocol %s - ignoring", name)
 }
 
-// setGranularity reads a mask or prefix length; a dot decides while the
-// family is open.
+// setGranularity reads a mask or prefix length. While the family of the
+// service is open, a dot decides it.
 func setGranularity(p *parser, s *serviceDraft, w words) {
 	text := p.word(w, 1)
 	persistence := &s.cfg.Options.Persistence
@@ -347,14 +347,14 @@ func setGranularity(p *parser, s *serviceDraft, w words) {
 			p.errorf("Invalid IPv6 persistence_granularity specified - %s", text)
 			return
 		}
-		persistence.Granularity = uint32(n)
+		persistence.Granularity, s.cfg.Family = uint32(n), ipvs.IPv6
 	} else {
 		mask, ok := inetAton(text)
 		if !ok {
 			p.errorf("Invalid IPv4 persistence_granularity specified - %s", text)
 			return
 		}
-		persistence.Granularity = mask
+		persistence.Granularity, s.cfg.Family = mask, ipvs.IPv4
 	}
 	if persistence.Timeout == 0 {
 		persistence.Timeout = defaultPersistence
@@ -508,6 +508,7 @@ func readServer(p *parser, s *serviceDraft, w words) {
 	if !tunnelled(r.forward) {
 		if s.cfg.Family != 0 && s.cfg.Family != family {
 			p.errorf("Address family of virtual server and real server %s don't match - skipping real server.", addr.Addr())
+			p.lvs.orphans = append(p.lvs.orphans, r.checks...)
 			return
 		}
 		s.cfg.Family = family

@@ -17,6 +17,10 @@ type lvsDraft struct {
 	groups   []checker.Group
 	services []*serviceDraft
 	ssl      *checker.SSL
+
+	// Checks of servers that were refused: the original still looks at their
+	// scripts.
+	orphans []*checkDraft
 }
 
 // serviceDraft is a virtual_server block.

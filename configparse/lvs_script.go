@@ -16,7 +16,6 @@ func (p *parser) checkerScript(w words, to **vrrp.Command, s *serviceDraft) {
 	if group == "" {
 		group = "(null)"
 	}
-	p.word(w, 1)
 	*to = p.firstNotify(*to, w, "(%s) "+w.list[0].text+" script already specified - ignoring %s", group)
 }
 
@@ -57,7 +56,7 @@ func finishMisc(p *parser, k *checkDraft) {
 // commandText is how messages show a command: every word in single quotes.
 func commandText(c *vrrp.Command) string {
 	if len(c.Argv) == 0 {
-		return "(null)"
+		return ""
 	}
 	return "'" + strings.Join(c.Argv, "' '") + "'"
 }
@@ -83,6 +82,9 @@ func (d *lvsDraft) examineScripts(p *parser) {
 			}
 			r.checks = kept
 		}
+	}
+	for _, k := range d.orphans {
+		p.examineMisc(k, &found)
 	}
 	p.violation(found, "check ")
 }
