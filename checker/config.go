@@ -401,7 +401,7 @@ func (p HTTPProtocol) String() string {
 
 // URL is a url block.
 type URL struct {
-	Path string // verbatim, never empty
+	Path string // verbatim
 	// Digest is the MD5 of the body, 16 bytes; nil: not compared.
 	Digest []byte
 	// Status lists the status codes accepted; never empty, sorted, and

@@ -16,6 +16,7 @@ type urlDraft struct {
 	cfg       checker.URL
 	regex     checker.Regex
 	withRegex bool // some regex keyword occurred
+	withPath  bool
 	compliant *bool
 }
 
@@ -90,7 +91,7 @@ func finishHTTP(p *parser, k *checkDraft) {
 func readURL(p *parser, k *checkDraft, b block[urlDraft]) {
 	u := &urlDraft{}
 	readBlock(p, b, u)
-	if u.cfg.Path == "" {
+	if !u.withPath {
 		p.errorf("HTTP/SSL_GET checker url has no path - ignoring")
 		return
 	}
@@ -118,10 +119,10 @@ func (p *parser) finishRegex(u *urlDraft) {
 var urlBlock = block[urlDraft]{
 	"path": urlRow("STRING", "path of the request", func(p *parser, u *urlDraft, w words) {
 		path := p.word(w, 1)
-		if u.cfg.Path != "" {
+		if u.withPath {
 			p.errorf("Duplicate path - overwriting %s with %s", u.cfg.Path, path)
 		}
-		u.cfg.Path = path
+		u.cfg.Path, u.withPath = path, true
 	}),
 	"digest": urlRow("32 hex digits", "MD5 of the body", func(p *parser, u *urlDraft, w words) { p.digest(u, p.word(w, 1)) }),
 	"status_code": urlRow("INT | INT-INT ... (100..599)", "status codes that pass", func(p *parser, u *urlDraft, w words) {

@@ -508,7 +508,7 @@ func readServer(p *parser, s *serviceDraft, w words) {
 	if !tunnelled(r.forward) {
 		if s.cfg.Family != 0 && s.cfg.Family != family {
 			p.errorf("Address family of virtual server and real server %s don't match - skipping real server.", addr.Addr())
-			p.lvs.orphans = append(p.lvs.orphans, r.checks...)
+			s.orphans = append(s.orphans, r.checks...)
 			return
 		}
 		s.cfg.Family = family

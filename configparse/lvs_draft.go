@@ -17,10 +17,6 @@ type lvsDraft struct {
 	groups   []checker.Group
 	services []*serviceDraft
 	ssl      *checker.SSL
-
-	// Checks of servers that were refused: the original still looks at their
-	// scripts.
-	orphans []*checkDraft
 }
 
 // serviceDraft is a virtual_server block.
@@ -35,6 +31,10 @@ type serviceDraft struct {
 	servers []*serverDraft
 
 	quorumUp, quorumDown *vrrp.Command
+
+	// Checks of servers that were refused: the original still looks at their
+	// scripts.
+	orphans []*checkDraft
 }
 
 // serverDraft is a real_server block.

@@ -82,9 +82,9 @@ func (d *lvsDraft) examineScripts(p *parser) {
 			}
 			r.checks = kept
 		}
-	}
-	for _, k := range d.orphans {
-		p.examineMisc(k, &found)
+		for _, k := range s.orphans {
+			p.examineMisc(k, &found)
+		}
 	}
 	p.violation(found, "check ")
 }

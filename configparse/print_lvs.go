@@ -319,7 +319,7 @@ func (o *printer) http(h *checker.HTTPCheck) {
 
 func (o *printer) url(h *checker.HTTPCheck, u *checker.URL) {
 	o.open("url")
-	o.text("path", u.Path)
+	o.line("path", quote(u.Path))
 	if u.Digest != nil {
 		o.line("digest", hex.EncodeToString(u.Digest))
 	}

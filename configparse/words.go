@@ -223,7 +223,7 @@ func scanDecimal(s string, places int) (n, plain uint64, f decimalFaults) {
 		n = f.append(n, text[i])
 	}
 	plain = n
-	f.junk = i < len(text) || text == "" && s != ""
+	f.junk = i < len(text) || text == "" && strings.Trim(s, ".") != ""
 	for range places - len(decimals) {
 		n = f.append(n, '0')
 	}
