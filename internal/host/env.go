@@ -110,17 +110,21 @@ func dumpLinks() map[string]configparse.Link {
 	return known
 }
 
+// account finds a user by name. Numbers are no names: keepalived refuses them
+// (seen with 2.2.7), although they would do.
 func account(name string) (configparse.User, bool) {
-	c, err := script.Lookup(name, "")
+	u, err := user.Lookup(name)
+	if err != nil {
+		return configparse.User{}, false
+	}
+	c, err := script.Lookup(u.Username, "")
 	return configparse.User{UID: c.UID, GID: c.GID}, err == nil
 }
 
 func group(name string) (uint32, bool) {
 	g, err := user.LookupGroup(name)
 	if err != nil {
-		if g, err = user.LookupGroupId(name); err != nil {
-			return 0, false
-		}
+		return 0, false
 	}
 	gid, err := strconv.ParseUint(g.Gid, 10, 32)
 	return uint32(gid), err == nil
