@@ -275,10 +275,7 @@ func (g *group) agree(now time.Time) {
 			m.becomeFault(now, false)
 		}
 	}
-	if g.members != nil && !slices.ContainsFunc(g.members, func(m *instance) bool { return m.state != Master }) {
-		want = Master
-	}
-	if !slices.ContainsFunc(g.members, func(m *instance) bool { return m.silent }) {
+	if len(g.members) > 0 && !slices.ContainsFunc(g.members, func(m *instance) bool { return m.silent }) {
 		g.enter(want)
 	}
 }

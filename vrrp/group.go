@@ -100,14 +100,14 @@ func (g *group) subject() Subject {
 	return Subject{Instance: -1, Group: true, Name: g.cfg.Name, Notify: &g.cfg.Notify}
 }
 
-// computeState is the state members lead to, at start and after a reload.
+// computeState is the state that the members' states amount to.
 func (g *group) computeState() State {
 	s := Master
 	for _, m := range g.members {
-		switch {
-		case m.state == Fault:
+		switch m.state {
+		case Fault:
 			return Fault
-		case m.state == Backup && !m.startsAsMaster():
+		case Backup:
 			s = Backup
 		}
 	}

@@ -56,9 +56,17 @@ func shrink(script string, err error) string {
 	for _, name := range instancesOf(lines) {
 		var try []string
 		for _, l := range lines {
-			if w := strings.Fields(l); w[0] != "vi" || w[2] != name {
-				try = append(try, l)
+			w := strings.Fields(l)
+			switch {
+			case w[0] == "vi" && w[2] == name:
+				continue
+			case w[0] == "group":
+				w = slices.DeleteFunc(w, func(m string) bool { return m == name })
+				if l = strings.Join(w, " "); len(w) < 5 {
+					continue
+				}
 			}
+			try = append(try, l)
 		}
 		if same(try) {
 			lines = try
@@ -66,7 +74,7 @@ func shrink(script string, err error) string {
 	}
 	for size := max(len(lines)/2, 1); ; size /= 2 {
 		for at := 0; at+size <= len(lines); {
-			try := slices.DeleteFunc(slices.Clone(lines[at:at+size]), func(l string) bool { return !strings.HasPrefix(l, "vi ") && l != "heal" })
+			try := slices.DeleteFunc(slices.Clone(lines[at:at+size]), func(l string) bool { return !strings.HasPrefix(l, "vi ") && !strings.HasPrefix(l, "group ") && l != "heal" })
 			try = slices.Concat(lines[:at], try, lines[at+size:])
 			if len(try) < len(lines) && same(try) {
 				lines = try
