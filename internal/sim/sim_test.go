@@ -74,7 +74,9 @@ func shrink(script string, err error) string {
 	}
 	for size := max(len(lines)/2, 1); ; size /= 2 {
 		for at := 0; at+size <= len(lines); {
-			try := slices.DeleteFunc(slices.Clone(lines[at:at+size]), func(l string) bool { return !strings.HasPrefix(l, "vi ") && !strings.HasPrefix(l, "group ") && l != "heal" })
+			try := slices.DeleteFunc(slices.Clone(lines[at:at+size]), func(l string) bool {
+				return !strings.HasPrefix(l, "vi ") && !strings.HasPrefix(l, "group ") && l != "heal"
+			})
 			try = slices.Concat(lines[:at], try, lines[at+size:])
 			if len(try) < len(lines) && same(try) {
 				lines = try
