@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,14 +50,13 @@ type GuardedVMAC struct {
 // of its name replaced, all in one transaction. It belongs to one goroutine.
 type Firewall struct {
 	opts   FirewallOptions
-	conn   *nftables.Conn
+	conn   *nftConn
 	tables [2]fwTable // IPv4, IPv6
 }
 
 // fwTable is one family's table: what must be in it and what is.
 type fwTable struct {
-	family nftables.TableFamily
-	ipv6   bool
+	ipv6 bool
 
 	addrs []Guarded
 	vmacs []GuardedVMAC
@@ -66,21 +64,24 @@ type fwTable struct {
 	// made says that the table exists, with rules for virtual interfaces and
 	// addresses as the other two say. Rules are never taken away again.
 	made, forVMACs, forAddrs bool
-	sets                     map[string]*nftables.Set
 }
 
 // OpenFirewall connects to nftables. No table is made yet.
 func OpenFirewall(opts FirewallOptions) (*Firewall, error) {
 	opts.Table = cmp.Or(opts.Table, "keepalived")
 	opts.In, opts.Out = cmp.Or(opts.In, "in"), cmp.Or(opts.Out, "out")
-	conn, err := nftables.New(nftables.AsLasting())
+	conn, err := dialNFT()
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
 	f := &Firewall{opts: opts, conn: conn}
-	f.tables[0] = fwTable{family: nftables.TableFamilyIPv4}
-	f.tables[1] = fwTable{family: nftables.TableFamilyIPv6, ipv6: true}
+	f.tables[1].ipv6 = true
 	return f, nil
+}
+
+// nft is a family's table in messages.
+func (f *Firewall) nft(t *fwTable) nftTable {
+	return nftTable{f.conn, f.opts.Table, nftFamily(t.ipv6)}
 }
 
 func (f *Firewall) table(ipv6 bool) *fwTable {
@@ -188,71 +189,36 @@ func (f *Firewall) update(t *fwTable, difference func() error) error {
 func (f *Firewall) rebuild(t *fwTable) error {
 	t.forVMACs = t.forVMACs || len(t.vmacs) > 0
 	t.forAddrs = t.forAddrs || len(t.addrs) > 0
-	table := &nftables.Table{Name: f.opts.Table, Family: t.family}
-	f.conn.AddTable(table) // so that deleting an old one does not fail
-	f.conn.DelTable(table)
-	f.conn.AddTable(table)
-	b := &fwBuilder{conn: f.conn, opts: f.opts, table: table, sets: map[string]*nftables.Set{}}
-	if t.ipv6 {
-		b.ipv6(t)
-	} else {
-		b.ipv4(t)
-	}
-	if b.err != nil {
-		return b.err
-	}
-	if err := f.conn.Flush(); err != nil {
-		t.made = false
-		return err
-	}
-	t.made, t.sets = true, b.sets
-	return nil
+	f.build(t)
+	err := f.conn.commit()
+	t.made = err == nil
+	return err
 }
 
 // moveAddrs changes the elements of the sets of addresses.
 func (f *Firewall) moveAddrs(t *fwTable, gone, come []Guarded) error {
-	for _, part := range []struct {
-		set  string
-		link bool
-	}{{setVIPs, false}, {setLinkLocal, true}} {
-		pick := func(gs []Guarded) []nftables.SetElement { return addrElements(gs, part.link) }
-		if err := f.moveElements(t.sets[part.set], pick(gone), pick(come)); err != nil {
-			return err
-		}
+	n := f.nft(t)
+	n.delElements(setVIPs, addrElements(gone, false))
+	n.addElements(setVIPs, addrElements(come, false))
+	if t.ipv6 {
+		n.delElements(setLinkLocal, addrElements(gone, true))
+		n.addElements(setLinkLocal, addrElements(come, true))
 	}
-	return f.conn.Flush()
+	return f.conn.commit()
 }
 
 // moveVMACs changes the elements of the sets of virtual interfaces.
 func (f *Firewall) moveVMACs(t *fwTable, gone, come []GuardedVMAC) error {
-	for _, part := range []struct {
-		set  string
-		pick func([]GuardedVMAC) []nftables.SetElement
-	}{
-		{setVMACMap, vmacMapElements}, {setVMACs, vmacElements},
-		{setParent, func(vs []GuardedVMAC) []nftables.SetElement { return parentElements(vs, f.opts.IfIndex) }},
-	} {
-		if set := t.sets[part.set]; set != nil {
-			if err := f.moveElements(set, part.pick(gone), part.pick(come)); err != nil {
-				return err
-			}
-		}
+	n := f.nft(t)
+	n.delElements(setVMACMap, vmacMapElements(gone))
+	n.addElements(setVMACMap, vmacMapElements(come))
+	if t.ipv6 {
+		n.delElements(setVMACs, vmacElements(gone))
+		n.addElements(setVMACs, vmacElements(come))
+		n.delElements(setParent, parentElements(gone, f.opts.IfIndex))
+		n.addElements(setParent, parentElements(come, f.opts.IfIndex))
 	}
-	return f.conn.Flush()
-}
-
-func (f *Firewall) moveElements(set *nftables.Set, gone, come []nftables.SetElement) error {
-	for chunk := range slices.Chunk(gone, elementsPerMessage) {
-		if err := f.conn.SetDeleteElements(set, chunk); err != nil {
-			return err
-		}
-	}
-	for chunk := range slices.Chunk(come, elementsPerMessage) {
-		if err := f.conn.SetAddElements(set, chunk); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f.conn.commit()
 }
 
 // Remove deletes the tables, if they were made, and forgets what was wanted.
@@ -260,28 +226,27 @@ func (f *Firewall) Remove() error {
 	for i := range f.tables {
 		t := &f.tables[i]
 		if t.made {
-			table := &nftables.Table{Name: f.opts.Table, Family: t.family}
-			f.conn.AddTable(table) // so that deleting does not fail
-			f.conn.DelTable(table)
+			f.nft(t).add() // so that deleting does not fail
+			f.nft(t).delete()
 		}
-		*t = fwTable{family: t.family, ipv6: t.ipv6}
+		*t = fwTable{ipv6: t.ipv6}
 	}
-	if err := f.conn.Flush(); err != nil {
+	if err := f.conn.commit(); err != nil {
 		return fmt.Errorf("remove nftables table %s: %w", f.opts.Table, err)
 	}
 	return nil
 }
 
 // Close closes the connection; tables stay.
-func (f *Firewall) Close() error { return f.conn.CloseLasting() }
+func (f *Firewall) Close() error { return f.conn.close() }
 
 // isLinkLocal reports whether g is guarded together with its link.
 func (g Guarded) isLinkLocal() bool { return g.IP.Is6() && g.IP.IsLinkLocalUnicast() }
 
 // addrElements gives the elements of the set of addresses, or of the set of
 // addresses with links.
-func addrElements(gs []Guarded, link bool) []nftables.SetElement {
-	var es []nftables.SetElement
+func addrElements(gs []Guarded, link bool) []element {
+	var es []element
 	for _, g := range gs {
 		if g.isLinkLocal() != link {
 			continue
@@ -290,31 +255,31 @@ func addrElements(gs []Guarded, link bool) []nftables.SetElement {
 		if link {
 			key = native.AppendUint32(key, uint32(g.Link))
 		}
-		es = append(es, nftables.SetElement{Key: key})
+		es = append(es, element{key: key})
 	}
 	return es
 }
 
-func vmacMapElements(vs []GuardedVMAC) []nftables.SetElement {
-	var es []nftables.SetElement
+func vmacMapElements(vs []GuardedVMAC) []element {
+	var es []element
 	for _, v := range vs {
-		es = append(es, nftables.SetElement{
-			Key: native.AppendUint32(nil, uint32(v.Link)), Val: native.AppendUint32(nil, uint32(v.Base)),
+		es = append(es, element{
+			key: native.AppendUint32(nil, uint32(v.Link)), value: native.AppendUint32(nil, uint32(v.Base)),
 		})
 	}
 	return es
 }
 
-func vmacElements(vs []GuardedVMAC) []nftables.SetElement {
-	var es []nftables.SetElement
+func vmacElements(vs []GuardedVMAC) []element {
+	var es []element
 	for _, v := range vs {
-		es = append(es, nftables.SetElement{Key: native.AppendUint32(nil, uint32(v.Link))})
+		es = append(es, element{key: native.AppendUint32(nil, uint32(v.Link))})
 	}
 	return es
 }
 
-func parentElements(vs []GuardedVMAC, index bool) []nftables.SetElement {
-	var es []nftables.SetElement
+func parentElements(vs []GuardedVMAC, index bool) []element {
+	var es []element
 	for _, v := range vs {
 		if !v.BaseLinkLocal.IsValid() {
 			continue
@@ -325,7 +290,7 @@ func parentElements(vs []GuardedVMAC, index bool) []nftables.SetElement {
 		} else {
 			key = append(key, ifName(v.Name)...)
 		}
-		es = append(es, nftables.SetElement{Key: key})
+		es = append(es, element{key: key})
 	}
 	return es
 }
