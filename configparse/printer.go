@@ -56,7 +56,7 @@ func (o *printer) text(keyword, text string) {
 // quote makes a word by the plain rule (grammar.md 3.1). Such a word can hold
 // anything but a double quote, and never needs one: it came from such a word.
 func quote(s string) string {
-	if s == "" || strings.ContainsAny(s, " \t\n\v\f\r#!{}'\\") {
+	if s == "" || strings.ContainsAny(s, " \t\n\v\f\r#!{}'\\@~$") {
 		return `"` + s + `"`
 	}
 	return s
