@@ -260,3 +260,21 @@ func (g *group) toldFault() {
 	g.state = Fault
 	g.notify(Fault)
 }
+
+// SetBasePriority changes the configured priority of an instance until the next
+// reload, as an operator can by SNMP (1 to 254). An owner's stays. It reports
+// whether there is such an instance.
+func (r *Router) SetBasePriority(now time.Time, id ID, p uint8) bool {
+	for _, in := range r.instances {
+		if in.id != id || in.cfg.Priority == ownerPriority || p == 0 || p == ownerPriority {
+			continue
+		}
+		r.info("(%s) base priority changed from %d to %d via SNMP.", in.cfg.Name, in.cfg.Priority, p)
+		c := *in.cfg // others may be reading the old one
+		c.Priority = p
+		in.cfg = &c
+		in.evaluate(now)
+		return true
+	}
+	return false
+}

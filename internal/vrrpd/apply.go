@@ -59,7 +59,8 @@ func (d *daemon) effect(now time.Time, e vrrp.Effect) {
 		d.after(e.Instance, func() { d.post(func(time.Time) { d.tell.priorityChanged(e) }) })
 	case vrrp.RxLowerPrio:
 		d.after(e.Instance, func() { d.post(func(time.Time) { d.tell.rxLowerPrio(d, e) }) })
-	case vrrp.Rejected: // only SNMP has a use for it
+	case vrrp.Rejected:
+		d.snmp.rejected(d, e)
 	case vrrp.SyncRole:
 		d.syncRole(e)
 	default:

@@ -53,6 +53,7 @@ type daemon struct {
 	statics statics
 	track   trackers
 	tell    teller
+	snmp    snmp
 	ann     announcer
 	syncd   syncDaemon
 	wall    firewall
@@ -223,6 +224,7 @@ func (d *daemon) finish() int {
 	d.beat.close()
 	d.vmacs.restore()
 	d.tell.close(stopWait)
+	d.snmp.agent.Close(stopWait)
 	logStopped()
 	return d.exitStatus
 }

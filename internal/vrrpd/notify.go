@@ -10,7 +10,7 @@ import (
 )
 
 // teller tells the outside what happened, in the original's order: state
-// script, generic script, FIFO lines, D-Bus, mail. It belongs to the loop.
+// script, generic script, FIFO lines, D-Bus, SNMP, mail. It belongs to the loop.
 type teller struct {
 	scripts notify.Scripts
 	global  *notify.FIFO // notify_fifo
@@ -58,6 +58,9 @@ func (t *teller) entered(d *daemon, _ time.Time, e vrrp.Entered) {
 	t.write(line)
 	if !e.FIFOOnly && !e.Group {
 		t.bus.StateChanged(e.Name, busState(e.State))
+	}
+	if !e.FIFOOnly {
+		d.snmp.entered(d, e)
 	}
 	if e.FIFOOnly || e.Notify == nil || !e.Notify.SMTPAlert || e.State == vrrp.Fault && d.conf.Global.NoEmailFaults {
 		return

@@ -214,6 +214,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 		d.tell.set(d)
 	}
 	d.setBus(now)
+	d.setSNMP()
 	if !first {
 		d.tell.bus.Reloaded()
 	}
