@@ -16,7 +16,7 @@ export PKG_ARCH    ?= $(shell $(GO) env GOARCH)
 # Packages whose tests are worth the race detector: those with goroutines.
 RACE := ./internal/process ./internal/log ./internal/track ./internal/notify ./internal/script ./checker ./internal/watchdog
 
-.PHONY: all build check fmt vet lint race test quick demo deb packages bench sim fuzz man install clean
+.PHONY: all test-dropin build check fmt vet lint race test quick demo deb packages bench sim fuzz man install clean
 
 all: build
 
@@ -93,3 +93,9 @@ install: build man
 
 clean:
 	rm -rf $(BIN) dist
+
+# The package replaces the original on two virtual machines with systemd while
+# a client counts lost requests; some ten minutes.
+test-dropin: deb
+	@packaging/deps dropin
+	$(GO) test ./internal/dropin -count=1 -v -timeout 60m -args -deb $(CURDIR)/dist/keepalived_$(PKG_VERSION)-1_$(PKG_ARCH).deb -table $(CURDIR)/docs/dropin.md

@@ -94,6 +94,12 @@ func (p *play) step(name string, on *guest, command string, want *guest) {
 	}
 	want.await(2*time.Minute, "«"+name+"»: the address on "+want.name+" alone", func() bool { return want.master() && !other.master() })
 	want.await(time.Minute, "«"+name+"»: answers", func() bool { return p.goodFor(3) })
+	if on != nil && !strings.Contains(command, "stop") {
+		on.await(time.Minute, "«"+name+"»: a running service", func() bool {
+			out, _, err := on.try(time.Minute, "systemctl is-active keepalived")
+			return err == nil && strings.TrimSpace(out) == "active"
+		})
+	}
 	r := row{step: name, master: want.name, took: time.Since(begin)}
 	r.asked, r.lost, r.longest = p.client(from)
 	for i, g := range []*guest{p.lb1, p.lb2} {
