@@ -94,9 +94,8 @@ func (v VRRP) faults(t *text, in *vrrp.InstanceSnapshot) {
 }
 
 func instanceInterface(t *text, c *vrrp.InstanceConfig, running bool) {
-	device := c.Interface
 	if m := c.VMAC; m != nil && !m.AddrsOnly {
-		device = orDefault(c.Device, c.Interface)
+		device := orDefault(c.Device, c.Interface)
 		if m.IPVLAN {
 			t.line("   Use IPVLAN, i/f %s, is_up = %t%s", device, running, ipvlanDetail(m))
 		} else {

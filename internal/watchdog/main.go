@@ -51,8 +51,8 @@ func Main(options process.Options, logging log.Options) int {
 	}
 	g := p.reading.config.Global
 	if err := enter(g.NetNamespace); err != nil {
-		log.Err("Unable to set network namespace %s - exiting", g.NetNamespace)
 		log.Err("%v", err)
+		log.Err("Unable to set network namespace %s - exiting", g.NetNamespace)
 		return process.ExitOK
 	}
 	p.names = namesOf(options, g)

@@ -26,7 +26,7 @@ func enter(name string) error {
 	defer runtime.UnlockOSThread()
 	f, err := os.Open("/run/netns/" + name)
 	if err != nil {
-		return fmt.Errorf("Failed to open /run/netns/%s: %w", name, err)
+		return fmt.Errorf("open network namespace: %w", err)
 	}
 	defer f.Close()
 	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {

@@ -39,6 +39,7 @@ func parseTime(line string, now time.Time) (at time.Time, dated bool, err error)
 		}
 		if l.dated {
 			if !t.After(now) {
+				//lint:ignore ST1005 the original's text
 				return t, true, fmt.Errorf("Reload time %s is in the past - ignoring", line)
 			}
 			return t, true, nil
@@ -50,6 +51,7 @@ func parseTime(line string, now time.Time) (at time.Time, dated bool, err error)
 		}
 		return at, false, nil
 	}
+	//lint:ignore ST1005 the original's text
 	return time.Time{}, false, fmt.Errorf("Reload time %s format is incorrect - ignoring", line)
 }
 
