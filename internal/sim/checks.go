@@ -55,8 +55,14 @@ func (c *checks) fault(format string, args ...any) {
 	}
 }
 
-// after returns the fault found during a command.
-func (c *checks) after() error { return c.err }
+// after looks again at what a command may have changed without a word from a
+// Router (a cut, a kill), and returns the fault found during it.
+func (c *checks) after() error {
+	for _, name := range c.names() {
+		c.countMasters(name)
+	}
+	return c.err
+}
 
 func (c *checks) observe(n *Node, e vrrp.Effect) {
 	switch e := e.(type) {
@@ -79,6 +85,7 @@ func (c *checks) changed(n *Node) {
 	}
 	for _, in := range n.Router.Snapshot(n.clock()).Instances {
 		if in.State == vrrp.Stopped {
+			c.countMasters(in.Name)
 			continue
 		}
 		master := in.State == vrrp.Master

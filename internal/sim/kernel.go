@@ -93,14 +93,26 @@ func (k *Kernel) drop(iface string, a netip.Addr) bool {
 	return len(k.addrs) < before
 }
 
-// holds tells whether all, or with none set no, of the addresses are held.
+// holds tells whether all, or with none set no, of the addresses, routes and
+// rules are held, and firewall elements where they are wanted.
 func (k *Kernel) holds(c *vrrp.InstanceConfig, none bool) bool {
 	for _, list := range [][]vrrp.Address{c.Addresses, c.Excluded} {
 		for i := range list {
 			has := slices.ContainsFunc(k.addrs, func(h heldAddr) bool { return h.Prefix == list[i].Prefix })
-			if has == none {
+			filtered := slices.ContainsFunc(k.filters, func(h heldAddr) bool { return h.Prefix == list[i].Prefix })
+			if has == none || filtered != (c.NoAccept && !none) {
 				return false
 			}
+		}
+	}
+	for i := range c.Routes {
+		if slices.Contains(k.objects, routeText(&c.Routes[i])) == none {
+			return false
+		}
+	}
+	for i := range c.Rules {
+		if slices.Contains(k.objects, ruleText(&c.Rules[i])) == none {
+			return false
 		}
 	}
 	return true

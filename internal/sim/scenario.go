@@ -152,6 +152,9 @@ func (g *scenario) kind() func(i, lan int) string {
 		if g.chance(0.2) {
 			words += fmt.Sprintf(" evip=10.%d.%d.200/32", 100+lan, i+1)
 		}
+		if g.chance(0.2) {
+			words += fmt.Sprintf(" route=10.150.%d.0/24 rule=10.160.%d.0/24", i+1, i+1)
+		}
 		if unicast {
 			words += " peer=" + g.peers(lan, ipv6)
 		}
