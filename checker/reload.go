@@ -112,7 +112,7 @@ func (p *Pool) leave(o, n *service) {
 // enter builds the servers of n, carries over what o knew, and brings up what
 // is new. o is nil for a new virtual server.
 func (p *Pool) enter(n, o *service) {
-	if o != nil {
+	if o != nil && n.mark == 0 { // with a mark nothing is added: keepalived says nothing
 		for _, e := range entriesOnlyIn(n.group, o.group) {
 			p.log(textEntryNew(n, e))
 		}

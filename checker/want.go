@@ -75,7 +75,9 @@ func (t *table) add(s *service, only map[ipvs.Key]bool) {
 		w := &t.services[i]
 		w.Servers = slices.Grow(w.Servers, len(servers))
 		for _, e := range servers {
-			if k.Mark == 0 && e.Addr.Port() == 0 {
+			// In a group only NAT can lead to another port than the entry's; a
+			// mark has none.
+			if s.cfg.Target == ByGroup && e.Forward != ipvs.NAT || k.Mark == 0 && e.Addr.Port() == 0 {
 				e.Addr = netip.AddrPortFrom(e.Addr.Addr(), k.Port)
 			}
 			if ipvs.FamilyOf(e.Addr.Addr()) != k.Family && e.Forward != ipvs.TUN {

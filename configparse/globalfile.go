@@ -236,7 +236,7 @@ var globalFirewall = block[Global]{
 		set: func(p *parser, _ *Global, _ words) { p.cfg.VRRP.Firewall.NFTablesCounters = true }},
 	"nftables_ifindex": {takes: "none", help: "link-local sets by interface index", acts: "vrrpd",
 		set: func(p *parser, _ *Global, _ words) { p.cfg.VRRP.Firewall.NFTablesIfIndex = true }},
-	"nftables_ipvs": {takes: "[TABLE]", help: "nftables table that marks for groups",
+	"nftables_ipvs": {takes: "[TABLE]", help: "nftables table that marks for groups", acts: "checkd",
 		set: func(p *parser, g *Global, w words) {
 			if g.NFTablesIPVS != "" {
 				p.errorf("ipvs nftables already specified - ignoring")
@@ -244,7 +244,7 @@ var globalFirewall = block[Global]{
 				g.NFTablesIPVS = name
 			}
 		}},
-	"nftables_ipvs_priority": {takes: "INT -2147483648..2147483647", help: "priority of that table",
+	"nftables_ipvs_priority": {takes: "INT -2147483648..2147483647", help: "priority of that table", acts: "checkd",
 		set: func(p *parser, g *Global, w words) {
 			n, ok := p.signed(w, 1, math.MinInt32, maxInt32, strict)
 			if !ok {
@@ -253,7 +253,7 @@ var globalFirewall = block[Global]{
 			}
 			g.NFTablesIPVSPrio = int(n)
 		}},
-	"nftables_ipvs_start_fwmark": {takes: "INT 1..4294967295", help: "first mark to use",
+	"nftables_ipvs_start_fwmark": {takes: "INT 1..4294967295", help: "first mark to use", acts: "checkd",
 		set: number(1, maxUint32, strict, "invalid ipvs nftables start_fwmark priority '%s'",
 			func(g *Global, n uint64) { g.NFTablesIPVSMark = uint32(n) })},
 }

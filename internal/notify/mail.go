@@ -68,7 +68,7 @@ func NewMail(c MailConfig) *Mail {
 		}
 	}
 	if c.HELO == "" {
-		c.HELO = host
+		c.HELO = canonical(host)
 	}
 	if c.HELO == "" {
 		c.HELO = "localhost"
@@ -311,4 +311,20 @@ func cut(s string, n int) string {
 		return s[:n]
 	}
 	return s
+}
+
+// canonical is the first name on the line of /etc/hosts that has the host,
+// which is what the C library calls the canonical name.
+func canonical(host string) string {
+	b, err := os.ReadFile("/etc/hosts")
+	if err != nil {
+		return host
+	}
+	for line := range strings.Lines(string(b)) {
+		line, _, _ = strings.Cut(line, "#")
+		if f := strings.Fields(line); len(f) > 1 && slices.Contains(f[1:], host) {
+			return f[1]
+		}
+	}
+	return host
 }

@@ -192,9 +192,9 @@ func (d *daemon) stop(now time.Time) {
 	d.child.Respawned = false
 	keep := d.child.Options.DontReleaseVRRP
 	d.track.stop()
-	d.stopSync(now)
 	d.router.Stop(now, keep)
 	d.Apply(now)
+	d.stopSync(now) // after the daemon has become that of a backup
 	d.statics.remove(d)
 	d.Apply(now)
 	d.setSockets(now, nil)

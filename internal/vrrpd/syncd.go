@@ -29,6 +29,13 @@ func (d *daemon) syncRole(e vrrp.SyncRole) {
 	want := ipvs.SyncDaemon{
 		Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen, Group: c.Group, Port: c.Port, TTL: c.TTL,
 	}
+	if !c.IDSet {
+		for i := range d.cfg.Instances {
+			if in := &d.cfg.Instances[i]; in.Name == c.Instance {
+				want.ID = in.VRID
+			}
+		}
+	}
 	d.after(-1, func() { d.syncd.run(role, want) })
 }
 
