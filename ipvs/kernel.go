@@ -34,7 +34,7 @@ func Open(netns string) (*Kernel, error) {
 		k, err = open()
 		if errors.Is(err, unix.ENOENT) {
 			if mod := loadModule(); mod != nil {
-				return errors.Join(ErrMissing, mod)
+				return fmt.Errorf("%w; %w", ErrMissing, mod)
 			}
 			if k, err = open(); errors.Is(err, unix.ENOENT) {
 				return ErrMissing

@@ -38,7 +38,7 @@ func (d *daemon) effect(now time.Time, e checker.Effect) {
 	case checker.QuorumNotice:
 		d.tell.quorum(d, e)
 	case checker.Mail:
-		d.tell.send(e)
+		d.tell.send(d, e)
 	default:
 		panic(fmt.Sprintf("checkd: unknown effect %T", e))
 	}

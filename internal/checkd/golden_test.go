@@ -38,6 +38,7 @@ hostname lvs1
 /usr/bin/busybox sh -c 'b=/usr/bin/busybox; cd /; $b rm /bin; $b mkdir /bin; $b cp $b /bin/busybox
 for a in sh true false sleep cat echo; do $b ln -s busybox /bin/$a; done'
 echo '127.0.0.1 localhost lvs1' > /etc/hosts
+ln -s /lab/cases /cases
 for m in ` + goldenModules + `; do modprobe $m 2>/dev/null; done
 mkdir -p /etc/keepalived /run/t /run/keepalived; chmod 1777 /run/t
 cat > one <<'END'
@@ -219,7 +220,7 @@ func compareLog(t *testing.T, want, got, differs []byte) {
 		}
 	}
 	for _, l := range g {
-		if !slices.Contains(w, l) {
+		if !slices.Contains(w, l) && !logMore.MatchString(l) {
 			t.Errorf("log has %q", l)
 		}
 	}
@@ -245,7 +246,10 @@ var (
 		{regexp.MustCompile(`used \d+\.\d+ user time, \d+\.\d+ system`), "used N user time, N system"},
 		{regexp.MustCompile(`(CPU usage \(self/children\)).*`), "$1"},
 		{regexp.MustCompile(`delivered in \d+ usec`), "delivered in N usec"},
+		{regexp.MustCompile(`reports IP fe80::\S+`), "reports IP fe80::N"},
 	}
+	// A slow machine sees results that came too late in the recorded run.
+	logMore = regexp.MustCompile(`^(TCP|UDP|ICMP) connection to .* success|^Remote (Web|SMTP) server .* succeed on service|^Netlink reflector reports IP (fe80|127|::)`)
 	logSkip = regexp.MustCompile(`^Starting Keepalived|^Running on Linux|^Command line|^Configuration file|^NOTICE|^ *'`)
 )
 

@@ -45,6 +45,7 @@ type daemon struct {
 
 	addrs    addresses
 	marks    marks
+	ping     pingRange
 	programs programs
 	tell     teller
 	own      settings
@@ -182,6 +183,7 @@ func (d *daemon) orphaned(time.Time) {
 func (d *daemon) finish() int {
 	close(d.guard.ask)
 	d.addrs.close()
+	d.ping.restore()
 	d.tell.close(stopWait)
 	d.table.close()
 	logStopped()

@@ -72,8 +72,10 @@ func (t *teller) event(d *daemon, s *checker.Script, line string) {
 	}
 }
 
-func (t *teller) send(m checker.Mail) {
-	t.mail.Send(notify.Letter{Subject: m.Subject, Body: m.Body})
+// send mails. The sender puts the router id before each subject itself.
+func (t *teller) send(d *daemon, m checker.Mail) {
+	subject := strings.TrimPrefix(m.Subject, "["+d.conf.Global.RouterID+"] ")
+	t.mail.Send(notify.Letter{Subject: subject, Body: m.Body})
 }
 
 // close ends everything at the end of the process. Scripts and mails of the

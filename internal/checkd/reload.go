@@ -55,6 +55,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 		d.table.flush(now)
 	}
 	d.setTLS()
+	d.ping.set(&conf.Checker)
 	d.trackFiles(now, first)
 	d.pool.Load(now, &conf.Checker, d.poolOptions())
 	if first {
