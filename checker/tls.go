@@ -31,8 +31,11 @@ func LoadClientTLS(s *SSL) (*ClientTLS, error) {
 	if s.CA != "" {
 		// Servers are never verified; the file must be readable all the same.
 		b, err := os.ReadFile(s.CA)
-		if err != nil || !x509.NewCertPool().AppendCertsFromPEM(b) {
-			return nil, errors.Join(errors.New("SSL error : Cant load CA file..."), err)
+		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(b) {
+			err = errors.New("no certificate in it")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("SSL error : Cant load CA file... %w", err)
 		}
 	}
 	c := &ClientTLS{}
