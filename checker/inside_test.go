@@ -1,0 +1,111 @@
+package checker
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
+)
+
+// TestInNamespace runs TestInside in a namespace of its own, where routes,
+// rules and the right to ping may be changed.
+func TestInNamespace(t *testing.T) {
+	ns := nettest.New(t, "check")
+	ns.IP("link", "add", "e0", "type", "veth", "peer", "name", "e1")
+	ns.AddAddr("e0", "10.98.0.1/24")
+	ns.Up("e0")
+	ns.Up("e1")
+	ns.Sysctl("net/ipv4/ping_group_range", "1 0")
+	ns.IP("rule", "add", "fwmark", "7", "unreachable")
+	out, err := ns.TryRun("env", "CHECKER_INSIDE=1", os.Args[0], "-test.run=^TestInside$", "-test.v")
+	if err != nil || !strings.Contains(out, "PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestInside(t *testing.T) {
+	if os.Getenv("CHECKER_INSIDE") == "" {
+		t.Skip("skipped: TestInNamespace runs it in a namespace")
+	}
+	sources := make(chan netip.AddrPort, 16)
+	open := tcpService(t, func(c net.Conn) { sources <- c.RemoteAddr().(*net.TCPAddr).AddrPort() })
+	six, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer six.Close()
+	silent := netip.MustParseAddrPort("10.98.0.77:80") // nobody there
+	free := closedPort(t).Port()
+	at := func(to netip.AddrPort, change ...func(*Connection)) Connection {
+		c := Connection{To: to, Timeout: 500 * time.Millisecond}
+		for _, f := range change {
+			f(&c)
+		}
+		return c
+	}
+	bind := func(addr string, port uint16) func(*Connection) {
+		return func(c *Connection) { c.Bind, c.BindPort = netip.MustParseAddr(addr), port }
+	}
+	device := func(name string) func(*Connection) { return func(c *Connection) { c.Interface = name } }
+	mark := func(c *Connection) { c.Mark = 7 }
+	ping := func(addr string, change ...func(*Connection)) Spec {
+		return PingCheck{at(netip.AddrPortFrom(netip.MustParseAddr(addr), 80), change...)}
+	}
+	once1 := func(spec Spec) Result { return once(t, spec, SchedulerOptions{})[0] }
+
+	if r := once1(ping("127.0.0.1")); r.Reason != NoSocket {
+		t.Errorf("ping without the right to it: %v (%s), want %v", r.Reason, r.Text, NoSocket)
+	}
+	before, _ := os.ReadFile(pingGroups)
+	restore, err := AllowPing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		spec   Spec
+		want   Reason
+		source string // prefix of the source as the server sees it
+	}{
+		{"tcp", TCPCheck{at(open)}, OK, "127.0.0.1:"},
+		{"tcp-v6", TCPCheck{at(six.Addr().(*net.TCPAddr).AddrPort())}, OK, ""},
+		{"bindto", TCPCheck{at(open, bind("127.0.0.200", 0))}, OK, "127.0.0.200:"},
+		{"bind-port", TCPCheck{at(open, bind("127.0.0.200", free))}, OK, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.200"), free).String()},
+		{"bindto-not-ours", TCPCheck{at(open, bind("192.0.2.9", 0))}, BindFailed, ""},
+		{"bind-if", TCPCheck{at(open, device("lo"))}, OK, "127.0.0.1:"},
+		{"bind-if-missing", TCPCheck{at(open, device("nosuch"))}, BindFailed, ""},
+		{"no-fwmark", TCPCheck{at(silent)}, ConnectTimeout, ""},
+		{"fwmark", TCPCheck{at(silent, mark)}, Unreachable, ""},
+		{"fwmark-tls", HTTPCheck{Connection: at(silent, mark), TLS: true, URLs: []URL{{Path: "/"}}}, Unreachable, ""},
+		{"bindto-tls", HTTPCheck{Connection: at(open, bind("192.0.2.9", 0)), TLS: true, URLs: []URL{{Path: "/"}}}, BindFailed, ""},
+		{"no-route", TCPCheck{at(netip.MustParseAddrPort("192.0.2.1:80"))}, Unreachable, ""},
+		{"no-route-udp", UDPCheck{Connection: at(netip.MustParseAddrPort("192.0.2.1:80"))}, Unreachable, ""},
+		{"ping", ping("127.0.0.1"), OK, ""},
+		{"ping-v6", ping("::1"), OK, ""},
+		{"ping-bindto", ping("127.0.0.1", bind("127.0.0.200", 80)), OK, ""},
+		{"ping-ignores-fwmark", ping("127.0.0.1", mark), OK, ""},
+		{"ping-silent", ping("10.98.0.77"), ReadTimeout, ""},
+		{"ping-no-route", ping("192.0.2.1"), Unreachable, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := once(t, tt.spec, SchedulerOptions{})[0]
+			if r.Reason != tt.want {
+				t.Errorf("%v (%s), want %v", r.Reason, r.Text, tt.want)
+			}
+			if tt.source == "" {
+				return
+			}
+			if got := (<-sources).String(); !strings.HasPrefix(got, tt.source) {
+				t.Errorf("the server sees %s, want %s", got, tt.source)
+			}
+		})
+	}
+	restore()
+	if after, _ := os.ReadFile(pingGroups); string(after) != string(before) {
+		t.Errorf("ping_group_range is %q afterwards, was %q", after, before)
+	}
+}
