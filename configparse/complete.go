@@ -39,6 +39,9 @@ func completeVRRP(p *parser) {
 		p.cfg.Failed[VRRP] = true
 	}
 	c := &p.cfg.VRRP
+	if d := c.SyncDaemon; d != nil && !d.IDSet && p.instance(d.Instance) != nil {
+		d.ID = p.instance(d.Instance).VRID
+	}
 	for _, in := range p.instances {
 		c.Instances = append(c.Instances, in.InstanceConfig)
 	}

@@ -30,7 +30,7 @@ var globalScripts = block[Global]{
 		set: flag(func(g *Global) { g.ScriptSecurity = true })},
 	"use_symlink_paths": {takes: "BOOL optional (bare = true)", help: "run scripts by the path as written",
 		set: globalBool("use_symlink_path", func(g *Global, v bool) { g.UseSymlinkPaths = v })},
-	"set_supplementary_groups": {takes: "BOOL optional (bare = true)", help: "scripts get the supplementary groups of their user", unreleased: true,
+	"set_supplementary_groups": {takes: "BOOL optional (bare = true)", help: "scripts get the supplementary groups of their user", unreleased: true, acts: "script",
 		set: optionalBool("Invalid set_supplementary_groups parameter %s", func(g *Global, v bool) { g.SupplementaryGroups = v })},
 	"umask": {takes: "NUMBER (decimal, 0octal, 0xhex; 0..0777) | BITS joined by |", help: "file creation mask", acts: "process", set: readUmask},
 }
@@ -55,7 +55,7 @@ func parentTimeout(keyword string, of func(*Global) *time.Duration) func(*parser
 }
 
 var globalFiles = block[Global]{
-	"random_seed": {takes: "INT 0..4294967295", help: "seed of ${_RANDOM}; without effect in the original too", acts: "configparse",
+	"random_seed": {takes: "INT 0..4294967295", help: "seed of ${_RANDOM}; without effect, as in the original",
 		set: number(0, maxUint32, strict, "random_seed %s invalid", func(g *Global, n uint64) { g.RandomSeed, g.RandomSeedSet = uint32(n), true })},
 	"reload_check_config": {takes: "[LOGFILE]", help: "test the configuration before a reload", acts: "watchdog",
 		set: func(p *parser, g *Global, w words) { g.ReloadCheck, g.ReloadCheckLog = true, p.opt(w, 1) }},

@@ -302,7 +302,7 @@ var scriptBlock = block[trackedScript]{
 				p.errorf("Unable to set uid/gid for script '%s'", s.Command.Text)
 			}
 		}},
-	"init_fail": {takes: "none", help: "start as failed", acts: "track",
+	"init_fail": {takes: "none", help: "start as failed; without effect, as in the original",
 		set: flag(func(s *trackedScript) { s.InitFail = true })},
 }
 

@@ -146,7 +146,7 @@ func family(a netip.Addr) byte {
 var instanceBlock = joinBlocks(instanceWire, instanceElection, instanceAddresses, instanceTracks, instanceNotify, instanceGARP, instanceVMAC)
 
 var instanceWire = block[instance]{
-	"unicast_peer": {takes: "value-block: IPADDR [min_ttl 0..255] [max_ttl 0..255]", help: "peers that adverts are sent to", acts: "vrrp", opens: true,
+	"unicast_peer": {takes: "value-block: IPADDR [min_ttl 0..255] [max_ttl 0..255]", help: "peers that adverts are sent to", acts: "vrrp", opens: true, sub: peerWords,
 		set: func(p *parser, in *instance, w words) {
 			in.unicastWord = true
 			p.readValues(w, 1, func(line words) { p.peer(in, line) })
@@ -282,6 +282,13 @@ var instanceWire = block[instance]{
 				p.cfg.VRRP.SyncDaemon = &vrrp.SyncDaemon{Interface: name, Instance: in.Name}
 			}
 		}},
+}
+
+// peerWords are the words of a line of unicast_peer; see peer.
+var peerWords = block[instance]{
+	firstWord: {takes: "IPADDR", help: "the peer", acts: "vrrp"},
+	"min_ttl": {takes: "INT 0..255", help: "least TTL of its adverts", acts: "vrrp"},
+	"max_ttl": {takes: "INT 0..255", help: "greatest TTL of its adverts", acts: "vrrp"},
 }
 
 // instanceBool has the text that most booleans of an instance share.
@@ -483,7 +490,7 @@ var instanceElection = block[instance]{
 			}
 			in.PreemptDelay = d
 		}},
-	"debug": {takes: "INT 0..4", help: "debug level, unused",
+	"debug": {takes: "INT 0..4", help: "debug level, only shown", acts: "report",
 		set: func(p *parser, in *instance, w words) {
 			n, ok := p.unsigned(w, 1, 0, 4, lenient)
 			if !ok {
