@@ -18,16 +18,16 @@ import (
 func (d *daemon) Apply(now time.Time) {
 	for {
 		effects := d.router.Drain()
-		if len(effects) == 0 {
-			break
-		}
 		for _, e := range effects {
 			d.effect(now, e)
 		}
 		d.out.flush(d.isDown)
-		d.worker.put(d.jobs)
+		d.worker.put(d.jobs) // also those that no effect brought: static entries
 		clear(d.jobs)
 		d.jobs = d.jobs[:0]
+		if len(effects) == 0 {
+			break
+		}
 	}
 	d.saveState(now)
 }

@@ -90,18 +90,15 @@ func (d *daemon) kernelRoute(r *vrrp.Route) (k kernel.Route, missing string) {
 	return k, ""
 }
 
-// defaultScope is iproute2's: link for a destination that needs no gateway,
-// host for local ones, else everywhere.
+// defaultScope is global, also for a destination that needs no gateway (where
+// iproute2 takes link). keepalived: for the types that the kernel refuses with
+// that scope it takes it too, and the route is never there.
 func defaultScope(r *vrrp.Route) uint8 {
 	switch r.Type {
 	case unix.RTN_LOCAL, unix.RTN_NAT:
 		return unix.RT_SCOPE_HOST
 	case unix.RTN_BROADCAST, unix.RTN_MULTICAST, unix.RTN_ANYCAST:
 		return unix.RT_SCOPE_LINK
-	case unix.RTN_UNICAST, unix.RTN_UNSPEC:
-		if !r.Via.IsValid() && len(r.NextHops) == 0 {
-			return unix.RT_SCOPE_LINK
-		}
 	}
 	return unix.RT_SCOPE_UNIVERSE
 }
