@@ -274,7 +274,8 @@ type Spec interface {
 // Connection is where a check connects to and from.
 type Connection struct {
 	// To is connect_ip and connect_port, else address and port of the real
-	// server. Messages name the real server, not this.
+	// server as written (ServerConfig.Addr may have the service's port).
+	// Messages name the real server, not this.
 	To        netip.AddrPort
 	Bind      netip.Addr    // source address; invalid: any. Same family as To
 	BindPort  uint16        // 0: any; without Bind it has no effect in keepalived

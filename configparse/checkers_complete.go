@@ -99,7 +99,9 @@ func (k *checkDraft) schedule(timers timersDraft, alpha bool, defaults lvsDefaul
 
 // complete resolves where the check connects to.
 func (c *connDraft) complete(r *serverDraft, timeout *time.Duration, outer timersDraft) checker.Connection {
-	addr, port := r.cfg.Addr.Addr(), r.cfg.Addr.Port()
+	// keepalived checks the port that is written, also where it programs that
+	// of the service; without any it would connect to port 0.
+	addr, port := r.cfg.Addr.Addr(), cmp.Or(r.port, r.cfg.Addr.Port())
 	if c.ip.IsValid() {
 		addr = c.ip
 	}

@@ -502,7 +502,7 @@ func readServer(p *parser, s *serviceDraft, w words) {
 		return
 	}
 	r := &serverDraft{forward: s.forward, service: s}
-	r.cfg.Addr = addr
+	r.cfg.Addr, r.port = addr, addr.Port()
 	readBlock(p, serverBlock, r)
 	family := ipvs.FamilyOf(addr.Addr())
 	if !tunnelled(r.forward) {

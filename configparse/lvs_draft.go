@@ -50,6 +50,7 @@ type serverDraft struct {
 
 	notifyUp, notifyDown *vrrp.Command
 	service              *serviceDraft
+	port                 uint16 // as written
 }
 
 type sorryDraft struct {

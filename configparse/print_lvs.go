@@ -1,6 +1,7 @@
 package configparse
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -101,7 +102,7 @@ func (o *printer) service(c *checker.Config, s *checker.ServiceConfig) {
 		o.flag("sorry_server_inhibit", y.Inhibit)
 	}
 	for i := range s.Servers {
-		o.server(&s.Servers[i])
+		o.server(s, &s.Servers[i])
 	}
 	o.close()
 }
@@ -177,7 +178,7 @@ func forwardingWords(f checker.Forwarding) string {
 	return words
 }
 
-func (o *printer) server(r *checker.ServerConfig) {
+func (o *printer) server(s *checker.ServiceConfig, r *checker.ServerConfig) {
 	o.open("real_server", r.Addr.Addr().String(), portWord(r.Addr.Port()))
 	o.line("lvs_method", forwardingWords(r.Forward))
 	o.line("weight", strconv.FormatUint(uint64(r.Weight), 10))
@@ -196,12 +197,12 @@ func (o *printer) server(r *checker.ServerConfig) {
 	o.text("virtualhost", r.VirtualHost)
 	o.text("snmp_name", r.SNMPName)
 	for i := range r.Checks {
-		o.check(r, &r.Checks[i])
+		o.check(s, r, &r.Checks[i])
 	}
 	o.close()
 }
 
-func (o *printer) check(r *checker.ServerConfig, k *checker.CheckConfig) {
+func (o *printer) check(s *checker.ServiceConfig, r *checker.ServerConfig, k *checker.CheckConfig) {
 	o.open(k.Spec.Keyword())
 	switch spec := k.Spec.(type) {
 	case checker.FileCheck:
@@ -232,6 +233,10 @@ func (o *printer) check(r *checker.ServerConfig, k *checker.CheckConfig) {
 	case checker.UDPCheck:
 		o.udp(&spec)
 	case checker.HTTPCheck:
+		// A virtualhost that was inherited stays so: it decides the server name.
+		if spec.VirtualHost == cmp.Or(r.VirtualHost, s.VirtualHost) && spec.SNIHost == s.VirtualHost {
+			spec.VirtualHost = ""
+		}
 		o.http(&spec)
 	case checker.MiscCheck:
 		o.misc(&spec)

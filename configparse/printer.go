@@ -66,7 +66,9 @@ func quote(s string) string {
 // text is the command as it was written, args what became of it. Braces and
 // comments are found before that rule is applied, and by double quotes only.
 func scriptWord(text string, args []string) string {
-	if text != "" && !strings.ContainsAny(text, "\"\n") {
+	plain := strings.Count(text, `"`) == strings.Count(text, `\"`) && strings.Count(text, `"`)%2 == 0 &&
+		!strings.ContainsAny(text, "{}#!")
+	if text != "" && !strings.Contains(text, "\n") && (plain || !strings.Contains(text, `"`)) {
 		return `"` + text + `"`
 	}
 	if !strings.ContainsAny(text, "'\n{}#!\\") && text != "" && strings.Count(text, `"`)%2 == 0 {
