@@ -104,7 +104,7 @@ func (c *checks) changed(n *Node) {
 }
 
 // lostByHand: the kernel's contents are compared once the Router knows.
-func (c *checks) lostByHand(n *Node) bool { return n.Stalled || n.owed > 0 }
+func (c *checks) lostByHand(n *Node) bool { return n.Stalled || n.owed > 0 || len(n.backlog) > 0 }
 
 // groups checks that members agree.
 func (c *checks) groups(n *Node) {

@@ -26,9 +26,10 @@ type Node struct {
 	armed   time.Duration         // when the pending deadline event comes; -1 = none
 	inbox   []waiting             // came while stalled
 	state   map[string]vrrp.State // by instance, as last told
-	lives   int                   // processes started
-	owed    int                   // events that wait for a stopped process
-	touched bool                  // a state or an address changed in this call
+	// backlog are events that wait for a stopped process, in their order.
+	backlog []func(r *vrrp.Router, now time.Time)
+	owed    int  // of them, while they are being told
+	touched bool // a state or an address changed in this call
 }
 
 // Link is an interface of a node.
@@ -85,7 +86,6 @@ func (n *Node) Successor(s vrrp.Snapshot) { n.start(&s) }
 
 func (n *Node) start(s *vrrp.Snapshot) {
 	n.Running, n.Stalled, n.armed = true, false, -1
-	n.lives++
 	n.sockets = nil
 	n.Kernel.filters = nil // a process makes its firewall table anew
 	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
@@ -153,7 +153,7 @@ func (n *Node) forget() {
 	for _, p := range n.inbox {
 		n.w.done(p.packet)
 	}
-	n.inbox = nil
+	n.inbox, n.backlog = nil, nil
 }
 
 // Stall stops the process (SIGSTOP).
@@ -176,6 +176,12 @@ func (n *Node) Resume(packetsFirst bool) {
 		n.w.done(p.packet)
 	}
 	n.inbox = n.inbox[:0]
+	waited := n.backlog
+	n.backlog = nil
+	for i, call := range waited {
+		n.owed = len(waited) - 1 - i
+		n.Do(call)
+	}
 	n.Router.Tick(now)
 	n.after()
 }
@@ -194,14 +200,7 @@ func (n *Node) SetLink(name string, up bool) {
 // messages.
 func (n *Node) whenRunning(call func(r *vrrp.Router, now time.Time)) {
 	if n.Stalled {
-		n.owed++
-		life := n.lives
-		n.w.At(n.w.now+10*time.Millisecond, func() {
-			n.owed--
-			if n.lives == life {
-				n.whenRunning(call)
-			}
-		})
+		n.backlog = append(n.backlog, call)
 		return
 	}
 	n.Do(call)

@@ -26,10 +26,9 @@ type scenario struct {
 }
 
 type scenarioInstance struct {
-	name    string
-	dev     int
-	scripts []string
-	group   int // -1 = none
+	name  string
+	dev   int
+	group int // -1 = none
 }
 
 // Scenario returns the story of a seed.
