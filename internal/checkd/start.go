@@ -12,6 +12,7 @@ import (
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/kernel"
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/notify"
 	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/script"
 	"github.com/keepalived-go/keepalived/internal/track"
@@ -79,7 +80,7 @@ func (d *daemon) environment(seed uint64) configparse.Env {
 		id = configparse.DefaultConfigID(host)
 	}
 	return configparse.Env{
-		ConfigID: id, HostName: host, Seed: seed, CPUs: runtime.NumCPU(),
+		ConfigID: id, HostName: notify.CanonicalHost(host), Seed: seed, CPUs: runtime.NumCPU(),
 		IncludeChecks: d.child.Options.AllConfig, Namespace: d.child.Options.Namespace,
 		SNMPSocket: d.child.Options.SNMPSocket, Getenv: os.Getenv,
 		Link: knownLinks(),

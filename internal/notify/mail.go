@@ -68,7 +68,7 @@ func NewMail(c MailConfig) *Mail {
 		}
 	}
 	if c.HELO == "" {
-		c.HELO = canonical(host)
+		c.HELO = CanonicalHost(host)
 	}
 	if c.HELO == "" {
 		c.HELO = "localhost"
@@ -313,9 +313,9 @@ func cut(s string, n int) string {
 	return s
 }
 
-// canonical is the first name on the line of /etc/hosts that has the host,
+// CanonicalHost is the first name on the line of /etc/hosts that has the host,
 // which is what the C library calls the canonical name.
-func canonical(host string) string {
+func CanonicalHost(host string) string {
 	b, err := os.ReadFile("/etc/hosts")
 	if err != nil {
 		return host

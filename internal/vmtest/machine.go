@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -147,6 +149,11 @@ func (m Machine) boot(qemu, image, tmp string) (status int, err error) {
 		"-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable clocksource=tsc",
 		"-drive", "file="+filepath.Join(tmp, "disk")+",if=virtio,format=raw,cache=unsafe")
 	cmd.WaitDelay = time.Second
+	// A test that is killed takes its machine along. The signal comes at the end
+	// of the thread that started it, so the thread is kept.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return -1, err

@@ -211,6 +211,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.vmacs.removeUnused(d)
 	d.statics.set(d, d.cfg, first && !d.restored)
 	if !first {
+		d.syncAgain()
 		d.tell.set(d)
 	}
 	d.setBus(now)

@@ -12,21 +12,43 @@ import (
 // the instance it is bound to. It belongs to the worker.
 type syncDaemon struct {
 	kernel  *ipvs.Kernel
-	role    ipvs.SyncState // 0 = not running
-	id      uint8
-	missing bool // IPVS is not there: said once, VRRP goes on
+	role    ipvs.SyncState  // 0 = not running
+	now     ipvs.SyncDaemon // what runs, if role is not 0
+	missing bool            // IPVS is not there: said once, VRRP goes on
 }
 
 func (d *daemon) syncRole(e vrrp.SyncRole) {
-	c := d.cfg.SyncDaemon
-	if c == nil {
-		return
-	}
 	role := ipvs.SyncBackup
 	if e.Master {
 		role = ipvs.SyncMaster
 	}
-	want := ipvs.SyncDaemon{
+	if want, ok := d.wantedSync(); ok {
+		d.after(-1, func() { d.syncd.run(role, want) })
+	}
+}
+
+// syncAgain follows a reload: the daemon is restarted in its role if a parameter
+// has changed, and stopped if it is not configured any more.
+func (d *daemon) syncAgain() {
+	want, ok := d.wantedSync()
+	d.after(-1, func() {
+		switch s := &d.syncd; {
+		case s.role == 0:
+		case !ok:
+			s.stop()
+		default:
+			s.run(s.role, want)
+		}
+	})
+}
+
+// wantedSync is the configured daemon of an instance.
+func (d *daemon) wantedSync() (want ipvs.SyncDaemon, ok bool) {
+	c := d.cfg.SyncDaemon
+	if c == nil || c.Instance == "" {
+		return want, false
+	}
+	want = ipvs.SyncDaemon{
 		Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen, Group: c.Group, Port: c.Port, TTL: c.TTL,
 	}
 	if !c.IDSet {
@@ -36,11 +58,11 @@ func (d *daemon) syncRole(e vrrp.SyncRole) {
 			}
 		}
 	}
-	d.after(-1, func() { d.syncd.run(role, want) })
+	return want, true
 }
 
 func (s *syncDaemon) run(role ipvs.SyncState, want ipvs.SyncDaemon) {
-	if s.missing || s.role == role && s.id == want.ID {
+	if s.missing || s.role == role && s.now == want {
 		return
 	}
 	if s.kernel == nil {
@@ -57,14 +79,14 @@ func (s *syncDaemon) run(role ipvs.SyncState, want ipvs.SyncDaemon) {
 		log.Info("IPVS sync daemon: %v", err)
 		return
 	}
-	s.role, s.id = role, want.ID
+	s.role, s.now = role, want
 }
 
 func (s *syncDaemon) stop() {
 	if s.role == 0 {
 		return
 	}
-	if err := s.kernel.StopSync(s.role, s.id); err != nil {
+	if err := s.kernel.StopSync(s.role, s.now.ID); err != nil {
 		log.Info("IPVS sync daemon: %v", err)
 	}
 	s.role = 0

@@ -11,7 +11,7 @@ echo 127.0.0.1 localhost > /etc/hosts
 ok() { echo "ok $1"; }
 bad() { echo "FAIL $1: $2"; sed 's/^/    /' /tmp/log | tail -25; ip netns exec d ipvsadm -Ln | sed 's/^/    /'; }
 # until SECONDS COMMAND: waits for a condition
-until_() { local i=0 n=$(($1 * 10)); shift; while ! "$@" > /dev/null 2>&1; do sleep 0.1; i=$((i+1)); [ $i -gt $n ] && return 1; done; }
+until_() { local i=0 n=$(($1 * 10)); shift; while ! "$@" > /dev/null 2>&1; do sleep 0.1; i=$((i+1)); [ $i -gt $n ] && return 1; done; return 0; }
 say() { echo "@ $*" >> /tmp/log; }
 
 ip link add br0 type bridge; ip link add br1 type bridge; ip link set br0 up; ip link set br1 up
@@ -53,21 +53,26 @@ gets() { local o= i; for i in $(seq $1); do o="$o$(get ${2:-}) "; done; echo $o;
 entries() { ip netns exec d ipvsadm -Ln | grep -c -- '->.*:.*:'; }
 have() { [ "$(ip netns exec d ipvsadm -Ln | grep -c -- "-> 10")" = $1 ]; }
 weight() { ip netns exec d ipvsadm -Ln | grep -q -- "-> $1:80  *[A-Za-z]*  *$2 "; }
-vs() { # KIND NET [EXTRA]  [RSEXTRA]
-  echo "virtual_server $VIP ${PORT:-80} { delay_loop 1
+HTTP='HTTP_GET {
+   url {
+    path /
+    status_code 200
+   }
+   connect_timeout 2
+   retry 1
+   delay_before_retry 1
+  }'
+vs() { # KIND NET [EXTRA] [CHECK]
+  echo "virtual_server $VIP ${PORT:-80} {
+ delay_loop 1
  lb_algo ${ALGO:-rr}
  lb_kind $1
  protocol TCP
  ${3:-}"
-  local i; for i in 1 2; do echo " real_server 10.$2.0.1$i ${PORT:-80} { weight 1
- ${4:-HTTP_GET { url { path /
- status_code 200
- }
- connect_timeout 2
- retry 1
- delay_before_retry 1
- \}}
- }" | sed 's/\\}/}/'; done; echo "}"; }
+  local i; for i in 1 2; do echo " real_server 10.$2.0.1$i ${PORT:-80} {
+  weight 1
+  ${4:-$HTTP}
+ }"; done; echo "}"; }
 alternates() { case "$1" in "r1 r2 r1 r2 r1 r2"|"r2 r1 r2 r1 r2 r1") return 0;; esac; return 1; }
 
 for kind in NAT:1 DR:0; do
@@ -84,7 +89,7 @@ for kind in NAT:1 DR:0; do
   for k in 1 2 3; do
     ALGO=wrr vs $kind $net | sed "s/weight 1/weight $((k+1))/" | reload; sleep 0.3
     { ALGO=wrr vs $kind $net; vs $kind $net | sed "s/$VIP 80/10.0.0.101 80/"; } | reload; sleep 0.3
-    ALGO=wrr vs $kind $net | sed "s/^}\$/ real_server 10.$net.0.77 80 { weight 0\n }\n}/" | reload; sleep 0.3
+    ALGO=wrr vs $kind $net | sed "s/^}\$/ real_server 10.$net.0.77 80 {\n weight 0\n }\n}/" | reload; sleep 0.3
     vs $kind $net | reload; sleep 0.3
   done
   touch /tmp/enough; wait $B; rm /tmp/enough
@@ -92,11 +97,13 @@ for kind in NAT:1 DR:0; do
   [ $n -gt 20 ] && [ $lost = 0 ] && ok "$kind reloads lose nothing" || bad "$kind reloads lose nothing" "$lost of $n"
   echo "  ($n requests during 12 reloads)"
   # Draining: weight 0 keeps what is open and gets nothing new.
-  PORT=7 vs $kind $net "" "TCP_CHECK { connect_timeout 2
+  PORT=7 vs $kind $net "" "TCP_CHECK {
+ connect_timeout 2
  }" | reload; until_ 10 sh -c "ip netns exec d ipvsadm -Ln | grep -q :7"
   rm -f /tmp/in; mkfifo /tmp/in; ip netns exec c nc $VIP 7 < /tmp/in > /tmp/answers & N=$!; exec 9> /tmp/in
   until_ 10 grep -q hello /tmp/answers; echo >&9; until_ 10 grep -q one /tmp/answers; i=$(sed -n 's/hello //p' /tmp/answers)
-  PORT=7 vs $kind $net "" "TCP_CHECK { connect_timeout 2
+  PORT=7 vs $kind $net "" "TCP_CHECK {
+ connect_timeout 2
  }" | awk -v i=$i '/real_server/ { n++ } n == i && /weight/ { sub("weight 1", "weight 0") } { print }' | reload
   until_ 10 sh -c "ip netns exec d ipvsadm -Ln | grep -q '1$i:7  *[A-Za-z]*  *0 '"
   echo >&9; until_ 10 grep -q two /tmp/answers && ok "$kind draining keeps connections" || bad "$kind draining keeps connections" "$(cat /tmp/answers)"
@@ -108,13 +115,16 @@ vs NAT 1 "persistence_timeout 50" | start; until_ 20 sh -c "[ \$(grep -c 'succee
 g=$(gets 6); case "$g" in "r1 r1 r1 r1 r1 r1"|"r2 r2 r2 r2 r2 r2") ok "persistence sticks";; *) bad "persistence sticks" "$g";; esac
 stop
 
-vs NAT 1 "" "TCP_CHECK { connect_port 8081
+vs NAT 1 "" "TCP_CHECK {
+ connect_port 8081
  connect_timeout 2
  }" | start; until_ 20 sh -c "[ \$(grep -c 'TCP connection to .* success' /tmp/log) -ge 2 ]" && ok "check on another port" || bad "check on another port" "no success"
 g=$(gets 6); alternates "$g" && ok "another port alternates" || bad "another port alternates" "$g"
 stop
 
-PORT=443 vs NAT 1 "" "SSL_GET { url { path /
+PORT=443 vs NAT 1 "" "SSL_GET {
+ url {
+ path /
  status_code 200
  }
  connect_timeout 3
