@@ -61,10 +61,10 @@ func TestPrintSnippets(t *testing.T) {
 
 func TestPrintCorpus(t *testing.T) {
 	files, names := corpusFiles(t), readNames(t)
-	for _, f := range readTable(t, "corpus-verdicts.tsv") {
-		t.Run(strings.TrimSpace(f[0]+" "+f[1]), func(t *testing.T) {
-			env := corpusEnv(names[f[0]], f[1])
-			cfg, problems := Load(files, "/c/"+f[0], env)
+	for _, row := range corpusRows(t) {
+		t.Run(strings.TrimSpace(row.file+" "+row.how), func(t *testing.T) {
+			env := corpusEnv(names[row.file], row.how)
+			cfg, problems := Load(files, "/c/"+row.file, env)
 			if ExitStatus(problems) == ExitMissing || cfg.NoNamespace {
 				return
 			}
