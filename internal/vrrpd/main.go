@@ -66,6 +66,7 @@ type daemon struct {
 	stateChanged bool
 	restored     bool // goes on for a process that was killed
 
+	settling   *time.Timer
 	stopping   bool
 	exitStatus int
 }

@@ -207,6 +207,9 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	}
 	d.child.Ready()
 	d.router.Reload(now, d.cfg)
+	if first {
+		d.dumpConf(now)
+	}
 	d.Apply(now)
 	d.vmacs.removeUnused(d)
 	d.statics.set(d, d.cfg, first && !d.restored)
@@ -216,6 +219,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	}
 	d.setBus(now)
 	d.setSNMP()
+	d.settle()
 	if !first {
 		d.tell.bus.Reloaded()
 	}

@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// saveEvery is the least time between two snapshots: making one costs some
-	// microseconds for each instance.
-	saveEvery = 50 * time.Millisecond
+	// saveEvery is the least time between two snapshots, and savePerInstance
+	// what each instance adds to it: making one costs some microseconds and a
+	// kilobyte for each.
+	saveEvery       = 50 * time.Millisecond
+	savePerInstance = 200 * time.Microsecond
 	// refreshEvery renews the numbers that go up with every advert (the AH and
 	// HMAC sequence) when nothing else happens.
 	refreshEvery = time.Second
@@ -89,19 +91,23 @@ func (d *daemon) saveState(now time.Time) {
 		return
 	}
 	atomic.StoreUint64(s.alive(), monotonic())
+	every := saveEvery + time.Duration(len(d.cfg.Instances))*savePerInstance
 	if s.due.IsZero() {
 		switch {
 		case d.stateChanged:
-			s.due = later(now, s.last.Add(saveEvery))
+			s.due = later(now, s.last.Add(every))
 		case s.refresh:
 			s.due = later(now, s.last.Add(refreshEvery))
 		}
 	}
 	if d.stateChanged {
-		s.due = earliest(s.due, later(now, s.last.Add(saveEvery)))
+		s.due = earliest(s.due, later(now, s.last.Add(every)))
 	}
 	if s.due.IsZero() || now.Before(s.due) || !s.writing.CompareAndSwap(false, true) {
 		return
+	}
+	if d.stateChanged {
+		d.settle()
 	}
 	d.stateChanged, s.due, s.last = false, time.Time{}, now
 	snap := saved{Wall: now, Snapshot: d.router.Snapshot(now)}

@@ -1,0 +1,33 @@
+package vrrpd
+
+import (
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/keepalived-go/keepalived/internal/log"
+)
+
+// settleAfter is when the memory that reading a configuration took is given
+// back: after the first adverts, so that it delays none of them.
+const settleAfter = 500 * time.Millisecond
+
+// settle gives back to the system what reading a configuration has used and
+// nothing needs any more.
+func (d *daemon) settle() {
+	if d.settling == nil {
+		d.settling = time.AfterFunc(settleAfter, debug.FreeOSMemory)
+	}
+	d.settling.Reset(settleAfter)
+}
+
+// dumpConf logs the configuration as it was understood, a message a line (-d).
+func (d *daemon) dumpConf(now time.Time) {
+	if !d.child.Options.DumpConf {
+		return
+	}
+	v := d.report(now, false)
+	for l := range strings.Lines(v.Data()) {
+		log.Info("%s", strings.TrimSuffix(l, "\n"))
+	}
+}
