@@ -11,6 +11,7 @@ import (
 )
 
 func (d *daemon) holdRoutes(e vrrp.HoldRoutes) {
+	logHold(e.Name, "Routes", len(e.Drop), len(e.Add))
 	drop, add := d.kernelRoutes(e.Drop), d.kernelRoutes(e.Add)
 	d.after(e.Instance, func() {
 		d.netlinkErrors(d.kernel.DelRoutes(drop))
@@ -19,11 +20,21 @@ func (d *daemon) holdRoutes(e vrrp.HoldRoutes) {
 }
 
 func (d *daemon) holdRules(e vrrp.HoldRules) {
+	logHold(e.Name, "Rules", len(e.Drop), len(e.Add))
 	drop, add := kernelRules(e.Drop), kernelRules(e.Add)
 	d.after(e.Instance, func() {
 		d.netlinkErrors(d.kernel.DelRules(drop))
 		d.netlinkErrors(d.kernel.AddRules(add))
 	})
+}
+
+func logHold(instance, what string, drop, add int) {
+	if drop > 0 {
+		log.Detailf("(%s) removing Virtual %s", instance, what)
+	}
+	if add > 0 {
+		log.Detailf("(%s) setting Virtual %s", instance, what)
+	}
 }
 
 func (d *daemon) netlinkErrors(errs []error) {
