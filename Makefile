@@ -46,7 +46,7 @@ quick:
 test:
 	@packaging/deps test
 	$(MAKE) fmt vet lint build
-	$(GO) test -count=1 -p 1 -timeout 35m ./...
+	VMTEST=all $(GO) test -count=1 -p 1 -timeout 35m ./...
 
 demo:
 	@packaging/deps demo

@@ -20,6 +20,9 @@ func TestTraffic(t *testing.T) {
 	if os.Getenv("KEEPALIVED_VM") != "" {
 		t.Skip("skipped: already in the virtual machine")
 	}
+	if !vmtest.All() {
+		t.Skip("skipped: takes minutes in the virtual machine; VMTEST=all or make test runs it")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// All reports whether the long tests in the virtual machine are wanted, which
+// take some minutes: make test sets VMTEST=all.
+func All() bool { return os.Getenv("VMTEST") == "all" }
+
 // Inside skips a test that is not in the virtual machine.
 func Inside(t testing.TB) {
 	t.Helper()
