@@ -186,6 +186,7 @@ func (r *Router) setStartup(now time.Time, first bool) {
 		r.timers.set(&r.startup, now.Add(r.delay))
 	case !first && r.startup.armed() && r.delay != was:
 		end := r.startup.at.Add(r.delay - was)
+		r.moveStart(max(end.Sub(r.startup.at), now.Sub(r.startup.at)))
 		if end.After(now) {
 			r.info("Delaying startup for a further %g seconds", end.Sub(now).Seconds())
 			r.timers.set(&r.startup, end)
@@ -193,6 +194,15 @@ func (r *Router) setStartup(now time.Time, first bool) {
 		}
 		r.info("Reduced delayed start passed")
 		r.timers.stop(&r.startup)
+	}
+}
+
+// moveStart moves the deadlines that count from the end of the startup delay.
+func (r *Router) moveStart(by time.Duration) {
+	for _, in := range r.instances {
+		if in.wake.armed() {
+			in.wakeAt(in.wake.at.Add(by))
+		}
 	}
 }
 
