@@ -21,6 +21,9 @@ const patience = 16
 // their turn.
 const readsPerTurn = 16
 
+// edge is EPOLLET, which package unix has as a negative number.
+const edge = unix.EPOLLET & 0xffffffff
+
 // poller runs the conversations of many checks over non-blocking sockets: one
 // goroutine, one epoll descriptor, no goroutine and no runtime timer per check.
 // That halves the cost of a check (docs/measurements in libraries.md section 7).
@@ -85,7 +88,7 @@ func newPoller(deliver func([]*attempt)) (*poller, error) {
 		unix.Close(epfd)
 		return nil, fmt.Errorf("create event descriptor: %w", err)
 	}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | edge, Fd: -1}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
 		unix.Close(epfd)
 		unix.Close(wakefd)
@@ -158,23 +161,13 @@ func (p *poller) closeAll() {
 	}
 }
 
-// wait handles what is ready. Results are kept back while more is ready, so
-// that they travel to the loop together; then they go, and only then it sleeps.
+// wait handles what is ready, and sleeps until something is.
 func (p *poller) wait() {
-	n := p.poll()
-	if n == 0 && len(p.again) == 0 {
-		p.flush()
-		p.mu.Lock()
-		if len(p.queue) > 0 || p.closed {
-			p.mu.Unlock()
-			return
-		}
-		p.sleeping = true
-		p.mu.Unlock()
+	n := 0
+	if len(p.again) > 0 {
+		n = p.poll()
+	} else {
 		n = p.sleep()
-		p.mu.Lock()
-		p.sleeping = false
-		p.mu.Unlock()
 	}
 	p.now = time.Now()
 	again := p.again
@@ -184,9 +177,7 @@ func (p *poller) wait() {
 	}
 	for _, ev := range p.events[:n] {
 		if ev.Fd < 0 {
-			var b [8]byte
-			_, _ = unix.Read(p.wakefd, b[:])
-			continue
+			continue // woken: edge-triggered, so there is nothing to read
 		}
 		// Nil: it ended earlier in this batch. A slot is not taken again before
 		// the batch is through.
@@ -208,26 +199,45 @@ func (p *poller) poll() int {
 	return n
 }
 
-// sleep waits until something is ready or the next deadline.
+// sleep waits until something is ready, something is submitted, or the next
+// deadline. Results are kept back while more is ready, so that they travel to
+// the loop together; they go before it sleeps.
 func (p *poller) sleep() (n int) {
-	if p.deadlines.len() > 0 {
-		// The deadline moves only to become earlier; one that has become
-		// superfluous costs one more turn.
-		at := p.base.Add(time.Duration(p.deadlines.top().due.at))
-		if p.armed.IsZero() || at.Before(p.armed) || p.armed.Before(p.now) {
-			p.armed = at
-			_ = p.file.SetReadDeadline(at)
-		}
-	}
 	err := p.conn.Read(func(uintptr) bool {
-		n = p.poll()
-		return n > 0
+		if n = p.poll(); n > 0 {
+			return true
+		}
+		p.flush()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.queue) > 0 || p.closed {
+			return true
+		}
+		p.sleeping = true
+		p.arm()
+		return false
 	})
+	p.mu.Lock()
+	p.sleeping = false
+	p.mu.Unlock()
 	if err != nil { // the deadline
 		p.armed = time.Time{}
 		_ = p.file.SetReadDeadline(p.armed)
 	}
 	return n
+}
+
+// arm sets the deadline of the sleep. It moves only to become earlier: one that
+// has become superfluous costs one more turn.
+func (p *poller) arm() {
+	if p.deadlines.len() == 0 {
+		return
+	}
+	at := p.base.Add(time.Duration(p.deadlines.top().due.at))
+	if p.armed.IsZero() || at.Before(p.armed) {
+		p.armed = at
+		_ = p.file.SetReadDeadline(at)
+	}
 }
 
 func (p *poller) flush() {
@@ -257,7 +267,7 @@ func (p *poller) start(a *attempt) {
 	}
 	a.fd = fd
 	p.occupy(a)
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | edge,
 		Fd: a.place}
 	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
 		a.res.describe(NoSocket, errnoOf(err))
