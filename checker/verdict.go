@@ -69,9 +69,16 @@ func (p *Pool) verdictPlain(now time.Time, c *check, res Result) Next {
 	if _, dns := c.cfg.Spec.(DNSCheck); !dns || !s.LogAllFailures || !c.up {
 		p.log(textFailed(c, res, first))
 	}
-	p.detail(textWhy(c, res))
+	p.gaveUp(c, res)
 	p.transition(c, false, first, res)
 	return c.after(now, s.DelayLoop)
+}
+
+// gaveUp says why an attempt that took its server down failed. Without -D only
+// if the network and not the server is to blame: a route that is missing here
+// looks like a dead server otherwise.
+func (p *Pool) gaveUp(c *check, res Result) {
+	p.emit(Log{Text: textWhy(c, res), Detail: res.Reason != Unreachable})
 }
 
 // verdictSMTP: as plain, but each cycle makes all its attempts, also the first
@@ -90,13 +97,14 @@ func (p *Pool) verdictSMTP(now time.Time, c *check, res Result) Next {
 	if (c.up || first) && (last || s.LogAllFailures) {
 		p.log(textSMTP(c, res))
 	}
-	p.detail(textWhy(c, res))
 	if !last {
+		p.detail(textWhy(c, res))
 		c.failures++
 		return c.after(now, s.DelayBeforeRetry)
 	}
 	c.failures, c.hasRun = 0, true
 	if c.up || first {
+		p.gaveUp(c, res)
 		p.transition(c, false, first, res)
 	}
 	return c.after(now, s.DelayLoop)
@@ -201,12 +209,13 @@ func (p *Pool) failedHTTP(now time.Time, c *check, res Result) Next {
 	if s.LogAllFailures && c.up {
 		p.log(textAttempt(c, res, false))
 	}
-	p.detail(textWhy(c, res))
 	if c.failures++; c.failures <= s.Retry {
+		p.detail(textWhy(c, res))
 		return c.after(now, s.DelayBeforeRetry)
 	}
 	c.failures = 0
 	p.log(textFailed(c, res, false))
+	p.gaveUp(c, res)
 	h.phase = httpDown
 	p.transition(c, false, !h.passed, res)
 	// Told once: a later success is no longer the first verdict, and comes
