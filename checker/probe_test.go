@@ -101,7 +101,7 @@ func reset(c net.Conn) {
 	c.Close()
 }
 
-const timeout = 300 * time.Millisecond
+const timeout = 500 * time.Millisecond
 
 func connection(to netip.AddrPort) Connection { return Connection{To: to, Timeout: timeout} }
 

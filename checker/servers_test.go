@@ -117,7 +117,7 @@ http {
 	sum := md5.Sum(page)
 	ask := func(port uint16, change func(*HTTPCheck)) HTTPCheck {
 		c := httpCheck(local(port), func(u *URL) { u.Path, u.Digest = "/page.html", sum[:] })
-		c.Connection.Timeout = time.Second
+		c.Connection.Timeout = 3 * time.Second
 		if change != nil {
 			change(&c)
 		}
@@ -189,7 +189,7 @@ func TestExim(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := realServer(t, port, "exim4", "-bdf", "-C", dir+"/exim.conf")
-	check := SMTPCheck{Connection{To: local(port), Timeout: 2 * time.Second}, DefaultHelo}
+	check := SMTPCheck{Connection{To: local(port), Timeout: 5 * time.Second}, DefaultHelo}
 	verdicts(t, server, check, ReadTimeout, ConnectFailed)
 }
 
