@@ -70,7 +70,7 @@ func (p *parser) acceptBFD(name string) bool {
 // finishBFD checks a whole block. What is refused leaves its name free.
 func (p *parser) finishBFD(cfg *Config, d *bfdDraft) {
 	twin := slices.IndexFunc(cfg.BFD, func(o bfd.Config) bool {
-		return o.Neighbor == d.Neighbor && (!o.Source.IsValid() || !d.Source.IsValid() || o.Source == d.Source)
+		return o.Neighbor == d.Neighbor && o.Multihop == d.Multihop && (!o.Source.IsValid() || !d.Source.IsValid() || o.Source == d.Source)
 	})
 	switch {
 	case d.refused || p.ended:

@@ -255,3 +255,82 @@ func TestMultihopAndSourceGone(t *testing.T) {
 		t.Errorf("exit status %d after SIGTERM, want 0", code)
 	}
 }
+
+// TestAgainstBird runs sessions with BIRD, over both families.
+func TestAgainstBird(t *testing.T) {
+	nettest.Need(t, "/usr/sbin/bird", "/usr/sbin/birdc")
+	lan := nettest.LAN(t, 2)
+	dir := t.TempDir()
+	conf := `router id 10.99.0.2;
+protocol device { }
+protocol bfd {
+  interface "eth0" { min rx interval 50 ms; min tx interval 50 ms; idle tx interval 1000 ms; multiplier 4; };
+  neighbor 10.99.0.1 dev "eth0" local 10.99.0.2;
+  neighbor fd99::1 dev "eth0" local fd99::2;
+}
+`
+	if err := os.WriteFile(dir+"/bird.conf", []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bird := lan[1].Start("/usr/sbin/bird", "-f", "-c", dir+"/bird.conf", "-s", dir+"/ctl", "-P", dir+"/pid")
+	four, six := session("four", "10.99.0.1", "10.99.0.2", 50), session("six", "fd99::1", "fd99::2", 50)
+	six.TTL = 255 // RFC 5881 peers drop keepalived's default of 64
+	us := start(t, lan[0], four, six)
+	us.up("four", 1)
+	us.up("six", 1)
+	sessions := func() string {
+		out, _ := lan[1].TryRun("/usr/sbin/birdc", "-s", dir+"/ctl", "show", "bfd", "sessions")
+		return out
+	}
+	nettest.Eventually(t, 10*time.Second, "BIRD has both sessions up", func() bool { return strings.Count(sessions(), " Up ") == 2 })
+
+	// Changed intervals are agreed on; BIRD takes our new interval over.
+	four.MinTX = 200 * time.Millisecond
+	us.reload(four, six)
+	nettest.Never(t, 1500*time.Millisecond, "a session goes down", func() bool {
+		return strings.Contains(us.Output(), "Entering Down")
+	})
+	if out := sessions(); strings.Count(out, " Up ") != 2 || !strings.Contains(out, "1.000") {
+		t.Errorf("after a reload, BIRD's timeout for us should be 5 x 200 ms:\n%s", out)
+	}
+	bird.KillAll()
+	us.down("four", 1)
+	us.down("six", 1)
+}
+
+// TestAgainstFRR runs a session with FRR's bfdd.
+func TestAgainstFRR(t *testing.T) {
+	nettest.Need(t, "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra")
+	lan := nettest.LAN(t, 2)
+	dir, err := os.MkdirTemp("/tmp", "bfdd-frr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	conf := `bfd
+ peer 10.99.0.1 local-address 10.99.0.2 interface eth0
+  receive-interval 50
+  transmit-interval 50
+  detect-multiplier 4
+ exit
+exit
+`
+	if err := os.WriteFile(dir+"/bfdd.conf", []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	common := []string{"-u", "frr", "-g", "frr", "--vty_socket", dir, "-z", dir + "/zserv", "-P", "0", "--log", "stdout"}
+	lan[1].Start("/usr/lib/frr/zebra", append(common, "-i", dir+"/zebra.pid", "-f", "/dev/null")...)
+	nettest.Eventually(t, 10*time.Second, "zebra listens", func() bool { _, err := os.Stat(dir + "/zserv"); return err == nil })
+	frr := lan[1].Start("/usr/lib/frr/bfdd", append(common, "-i", dir+"/bfdd.pid", "-f", dir+"/bfdd.conf", "--bfdctl", dir+"/bfdctl")...)
+	us := start(t, lan[0], session("frr", "10.99.0.1", "10.99.0.2", 50))
+	us.up("frr", 1)
+	us.WaitOutput(10*time.Second, "Detection time is 200000 us")
+	nettest.Never(t, 1500*time.Millisecond, "the session goes down", func() bool {
+		return strings.Contains(us.Output(), "Entering Down")
+	})
+	frr.KillAll()
+	us.down("frr", 1)
+}
