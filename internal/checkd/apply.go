@@ -34,8 +34,10 @@ func (d *daemon) effect(now time.Time, e checker.Effect) {
 	case checker.Start, checker.Pause, checker.Forget:
 		d.sched.Apply(e)
 	case checker.ServerNotice:
+		d.snmp.server(d, e)
 		d.tell.server(d, e)
 	case checker.QuorumNotice:
+		d.snmp.quorum(d, e)
 		d.tell.quorum(d, e)
 	case checker.Mail:
 		d.tell.send(d, e)

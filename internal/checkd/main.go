@@ -48,6 +48,7 @@ type daemon struct {
 	ping     pingRange
 	programs programs
 	tell     teller
+	snmp     snmp
 	own      settings
 
 	stopping bool
@@ -185,6 +186,7 @@ func (d *daemon) finish() int {
 	d.addrs.close()
 	d.ping.restore()
 	d.tell.close(stopWait)
+	d.snmp.agent.Close(stopWait)
 	d.table.close()
 	logStopped()
 	return process.ExitOK

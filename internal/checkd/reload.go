@@ -50,6 +50,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.lvs.set(d)
 	d.own.set(d)
 	d.tell.set(d)
+	d.snmp.set(d)
 	d.addrs.set(d, now)
 	if first && g.LVSFlush {
 		d.table.flush(now)
