@@ -98,6 +98,9 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 	}
 	t.byIndex[l.Index], t.byName[l.Name] = l, l.Index
 	d.linkState(now, t.view(l, true))
+	if known && old.Master != l.Master {
+		d.vmacs.baseMoved(d, l)
+	}
 	if !known {
 		d.linkAppeared(now, l)
 	} else if !old.Up() && l.Up() {

@@ -253,6 +253,22 @@ func (v *vmacs) baseAppeared(d *daemon, now time.Time, base string) {
 	}
 }
 
+// baseMoved takes the virtual interfaces of a base into the VRF that the base has
+// joined, or out of the one it has left. Bridges and bonds are the base's own
+// affair.
+func (v *vmacs) baseMoved(d *daemon, base kernel.Link) {
+	if m, ok := d.links.byIndex[base.Master]; base.Master != 0 && (!ok || m.Kind != "vrf") {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.ours)) {
+		l, ok := d.links.byIndex[v.ours[name]]
+		if !ok || v.want[name].base != base.Name || l.Master == base.Master {
+			continue
+		}
+		d.netlinkError(d.kernel.SetLinkMaster(l.Index, base.Master))
+	}
+}
+
 // removeUnused deletes what no instance wants any more, after its addresses.
 func (v *vmacs) removeUnused(d *daemon) {
 	for _, name := range slices.Sorted(maps.Keys(v.ours)) {
