@@ -5,6 +5,7 @@ import (
 
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/report"
 )
 
 // openFiles is what the process needs beside two sockets for each instance.
@@ -103,4 +104,15 @@ func (l *lateness) add(late time.Duration) {
 		}
 	}
 	l.Buckets[len(lateBounds)]++
+}
+
+// status is the histogram in short.
+func (l *lateness) status() *report.Lateness {
+	s := &report.Lateness{Count: l.Count, Worst: l.Max.String()}
+	for i, n := range l.Buckets {
+		if i == len(lateBounds) || lateBounds[i] > 10*time.Millisecond {
+			s.Late += n
+		}
+	}
+	return s
 }

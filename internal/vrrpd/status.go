@@ -17,5 +17,7 @@ func (d *daemon) answerOperator() {
 
 // status is what an operator may know. It shares nothing that the loop changes.
 func (d *daemon) status(now time.Time) report.Status {
-	return report.StatusOf(d.report(now, true), now)
+	s := report.StatusOf(d.report(now, true), now)
+	s.Lateness = d.sched.late.status()
+	return s
 }
