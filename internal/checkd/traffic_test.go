@@ -35,7 +35,7 @@ func TestTraffic(t *testing.T) {
 		Trees: map[string]string{"traffic.sh": "testdata/traffic.sh", "cert.pem": "testdata/ipvs-golden/cert.pem",
 			"key.pem": "testdata/ipvs-golden/key.pem"},
 		Files:   map[string][]byte{"sorry": []byte("HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nsorry\n")},
-		Timeout: 10 * time.Minute,
+		Timeout: 20 * time.Minute,
 		Line: func(l string) {
 			t.Log(l)
 			switch {

@@ -95,7 +95,7 @@ for kind in NAT:1 DR:0; do
   done
   touch /tmp/enough; wait $B; rm /tmp/enough
   n=$(grep -c . /tmp/stream); lost=$(grep -vc '^r[12]$' /tmp/stream)
-  [ $n -gt 20 ] && [ $lost = 0 ] && ok "$kind reloads lose nothing" || bad "$kind reloads lose nothing" "$lost of $n"
+  [ $n -gt 5 ] && [ $lost = 0 ] && ok "$kind reloads lose nothing" || bad "$kind reloads lose nothing" "$lost of $n"
   echo "  ($n requests during 12 reloads)"
   # Draining: weight 0 keeps what is open and gets nothing new.
   PORT=7 vs $kind $net "" "TCP_CHECK {
