@@ -133,7 +133,7 @@ func respondUDP(addr, reply, logFile string) error {
 }
 
 func respondLines(c net.Conn, file string) {
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	b, _ := os.ReadFile(file)
 	r := bufio.NewReader(c)
 	for _, part := range strings.Split(string(b), "|") {

@@ -4,6 +4,7 @@
 #   c 10.0.0.10 ── br0 ── d 10.0.0.1, VIP 10.0.0.100 ── br1 ── r1 10.1.0.11, r2 10.1.0.12
 #                   └──── r1 10.0.0.11, r2 10.0.0.12 (DR)
 set -u
+trap '' PIPE # a peer that has gone is a verdict, not the end
 shopt -s lastpipe # "vs … | start" runs start in this shell
 for m in ip_vs_rr ip_vs_wrr ip_vs_wlc bridge veth; do modprobe $m 2>/dev/null; done
 VIP=10.0.0.100
