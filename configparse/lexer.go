@@ -10,9 +10,9 @@ import (
 // Bounds against input that would never end. All are far above what a real
 // configuration needs.
 const (
-	maxExpanded = 4_000_000 // lines out of ~SEQ, ~LST and multi-line definitions
-	maxDepth    = 200       // files and expansions inside each other
-	maxOpened   = 20_000    // files read
+	maxExpanded = 200_000 // lines out of ~SEQ, ~LST and multi-line definitions
+	maxDepth    = 200     // files and expansions inside each other
+	maxOpened   = 5_000   // files read
 )
 
 // lexer reads lines and yields items. See token.go for why there are two.
