@@ -47,6 +47,8 @@ var problemCodes = []problemCode{
 	{"KG152", Caution, 0, "defaulting to", ""},
 	{"KG152", Caution, 0, "setting default", ""},
 	{"KG152", Caution, 0, "resetting", ""},
+	{"KG152", Caution, 0, "setting hysteresis", ""},
+	{"KG141", Failure, 0, "Config files missing", ""},
 	{"KG152", Caution, 0, "WARNING", ""},
 	{"KG152", Caution, 0, "Warning", ""},
 	{"KG153", Failure, 0, "not found", "what is used here must be defined earlier in the file"},
