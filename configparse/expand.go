@@ -144,7 +144,7 @@ const maxReplaced = 4096
 func (l *lexer) substitute(s string) (string, bool) {
 	changed := false
 	plainEnd := 0 // up to here the text came out of a definition of one line
-	for i, n := 0, 0; n < maxReplaced; {
+	for i, n := 0, 0; n < maxReplaced && !l.stop; {
 		k := strings.IndexByte(s[i:], '$')
 		if k < 0 {
 			break

@@ -84,7 +84,11 @@ func (l *lexer) message(class Class, format string, args ...any) {
 
 func (l *lexer) push(s source) {
 	if len(l.sources) >= maxDepth {
-		l.message(GeneralError, "definitions or files are nested more than %d deep - ignoring", maxDepth)
+		// It does not end by itself: a definition leads back to its own.
+		if !l.stop {
+			l.message(GeneralError, "definitions are nested more than %d deep - ignoring the rest", maxDepth)
+		}
+		l.stop = true
 		return
 	}
 	l.sources = append(l.sources, s)
