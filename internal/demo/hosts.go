@@ -16,6 +16,8 @@ type director struct {
 	priority int
 
 	daemon, haproxy *exec.Cmd
+	extra           string // a script block for the configuration
+	track           string // and its use in the instance
 
 	mu    sync.Mutex
 	state string
@@ -26,6 +28,7 @@ const directorConf = `
 global_defs {
     router_id %s
 }
+%s
 vrrp_instance VI_1 {
     state BACKUP
     interface eth0
@@ -35,6 +38,7 @@ vrrp_instance VI_1 {
     virtual_ipaddress {
         %s/24
     }
+    %s
 }
 `
 
@@ -56,15 +60,11 @@ listen web
 
 func (d *director) start() error {
 	if d.haproxy == nil {
-		conf, err := d.stage.write(d.name+".haproxy", fmt.Sprintf(haproxyConf, vip))
-		if err != nil {
-			return err
-		}
-		if d.haproxy, err = d.stage.run(d.ns, func(string) {}, "haproxy", "-db", "-f", conf); err != nil {
+		if err := d.startHAProxy(); err != nil {
 			return err
 		}
 	}
-	conf, err := d.stage.write(d.name+".conf", fmt.Sprintf(directorConf, d.name, d.priority, vip))
+	conf, err := d.stage.write(d.name+".conf", fmt.Sprintf(directorConf, d.name, d.extra, d.priority, vip, d.track))
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,17 @@ func (d *director) start() error {
 		"-p", pid(""), "-r", pid("_vrrp"), "-c", pid("_check"), "-b", pid("_bfd"))
 	return err
 }
+
+func (d *director) startHAProxy() error {
+	conf, err := d.stage.write(d.name+".haproxy", fmt.Sprintf(haproxyConf, vip))
+	if err != nil {
+		return err
+	}
+	d.haproxy, err = d.stage.run(d.ns, func(string) {}, "haproxy", "-db", "-f", conf)
+	return err
+}
+
+func (d *director) stopHAProxy() error { return d.stage.end(d.haproxy, syscall.SIGTERM) }
 
 // read follows the daemon's log and tells of every change of state.
 func (d *director) read(line string) {
