@@ -184,7 +184,7 @@ func missingFrom(a, b []string) []string {
 }
 
 // otherwise are the rows where we differ from 2.4.3 on purpose; the reasons
-// are in docs/differences.d/cfg.md.
+// are in docs/differences.md.
 var otherwise = map[string]bool{
 	"rt-inet6-keyword": true, // inet and inet6 do not swallow the next word
 	"rt-inet6-default": true,
