@@ -96,7 +96,6 @@ type addressLine struct {
 	brd      byte // '+', '-', 'a' for an address, 0 for none
 	noAnswer bool // the rest of the line is ignored
 	trackSet bool
-	prefLft  bool
 	static   bool
 	dropped  bool
 }

@@ -89,12 +89,11 @@ type routeLine struct {
 	vrrp.Route
 	lineReader
 
-	hasDst    bool
-	anyDst    bool // default, any, all
-	or        netip.Addr
-	trackSet  bool
-	protoSet  bool
-	textStart int
+	hasDst   bool
+	anyDst   bool // default, any, all
+	or       netip.Addr
+	trackSet bool
+	protoSet bool
 }
 
 // routeTypes are the words of TYPE with the kernel's RTN_ numbers.

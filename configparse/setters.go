@@ -68,18 +68,6 @@ func needs[T any](missing string, next func(*parser, *T, words)) func(*parser, *
 	}
 }
 
-// decimalOf is a decimal number in units of 10^-places.
-func decimalOf[T any](d decimalSpec, bad string, set func(*T, uint64)) func(*parser, *T, words) {
-	return func(p *parser, t *T, w words) {
-		n, ok := p.decimal(w, 1, d)
-		if !ok {
-			p.oneWord(bad, w)
-			return
-		}
-		set(t, n)
-	}
-}
-
 // deprecated says a text and goes on.
 func deprecated[T any](class Class, text string, next func(*parser, *T, words)) func(*parser, *T, words) {
 	return func(p *parser, t *T, w words) {

@@ -18,7 +18,6 @@ import (
 // verdict is one row.
 type verdict struct {
 	name     string
-	text     string
 	files    labFiles
 	env      Env
 	code     int

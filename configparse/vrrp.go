@@ -42,7 +42,7 @@ type instance struct {
 
 // garpSet tells which of the gratuitous settings were given.
 type garpSet struct {
-	delay, refresh, repeat, refreshRepeat, lowerDelay, lowerRepeat, downTimer, extra bool
+	delay, refresh, repeat, refreshRepeat, lowerDelay, lowerRepeat bool
 }
 
 // syncGroup is a vrrp_sync_group while it is read.

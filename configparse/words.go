@@ -89,11 +89,6 @@ func (p *parser) parseUnsigned(s string, lo, hi uint64, class strictness) (uint6
 	return p.checkUnsigned(s, lo, hi, class, math.MaxUint32, "unsigned integer")
 }
 
-// unsigned64 is unsigned for keywords whose type has 64 bits.
-func (p *parser) unsigned64(w words, i int, lo, hi uint64, class strictness) (uint64, bool) {
-	return p.checkUnsigned(p.word(w, i), lo, hi, class, math.MaxUint64, "unsigned 64 bit")
-}
-
 func (p *parser) checkUnsigned(s string, lo, hi uint64, class strictness, most uint64, kind string) (uint64, bool) {
 	negative, n, overflow, rest := digits(s)
 	fine := true
@@ -271,11 +266,6 @@ func (p *parser) boolean(w words, i int) (value, ok bool) {
 		return false, true
 	}
 	return true, !w.has(i)
-}
-
-// address reads word i as a numeric address without zone or length.
-func (p *parser) address(w words, i int) (netip.Addr, bool) {
-	return parseAddr(p.word(w, i))
 }
 
 // parseAddr takes what inet_pton takes; a colon decides the family.

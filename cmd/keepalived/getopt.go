@@ -55,11 +55,13 @@ func long(fs *pflag.FlagSet, arg string, rest []string) (string, []string, error
 	name, value, attached := strings.Cut(arg[2:], "=")
 	f := lookupLong(fs, name)
 	if f == nil {
+		//lint:ignore ST1005 the text of the C library that operators know
 		return "", rest, fmt.Errorf("Unknown option %s", arg)
 	}
 	wants, optional := takesValue(f)
 	switch {
 	case !wants && attached:
+		//lint:ignore ST1005 the text of the C library that operators know
 		return "", rest, fmt.Errorf("Unknown option %s", arg)
 	case !wants:
 		return "--" + f.Name, rest, nil
@@ -69,6 +71,7 @@ func long(fs *pflag.FlagSet, arg string, rest []string) (string, []string, error
 		return "--" + f.Name, rest, nil
 	case attached || len(rest) == 0:
 		// The original crashes on a required argument that is not there.
+		//lint:ignore ST1005 the text of the C library that operators know
 		return "", rest, fmt.Errorf("Missing parameter for option --%s", f.Name)
 	}
 	return "--" + f.Name + "=" + rest[0], rest[1:], nil
@@ -99,6 +102,7 @@ func short(fs *pflag.FlagSet, letters string, rest []string) (opts, left []strin
 		letters = letters[1:]
 		f := fs.ShorthandLookup(letter)
 		if f == nil {
+			//lint:ignore ST1005 the text of the C library that operators know
 			faults = append(faults, fmt.Errorf("Unknown option -%s", letter))
 			continue
 		}
@@ -112,6 +116,7 @@ func short(fs *pflag.FlagSet, letters string, rest []string) (opts, left []strin
 		case optional:
 			opts = append(opts, "--"+f.Name)
 		case len(rest) == 0:
+			//lint:ignore ST1005 the text of the C library that operators know
 			faults = append(faults, fmt.Errorf("Missing parameter for option -%s", letter))
 		default:
 			opts = append(opts, "--"+f.Name+"="+rest[0])

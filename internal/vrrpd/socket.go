@@ -58,10 +58,9 @@ type outgoing struct {
 
 // socketOptions are what the configuration and the kernel add to a key.
 type socketOptions struct {
-	ifindex  int
-	rcvbuf   int // bytes; 0 = leave the kernel's default
-	mtu      int // the longest packet to expect
-	vrfIndex int
+	ifindex int
+	rcvbuf  int // bytes; 0 = leave the kernel's default
+	mtu     int // the longest packet to expect
 	// joinBase is the interface below a VMAC on which the group is joined as
 	// well, so that switches learn of it; 0 = none.
 	joinBase int

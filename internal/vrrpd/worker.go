@@ -47,15 +47,6 @@ func (w *worker) put(jobs []job) {
 	w.mu.Unlock()
 }
 
-// flush waits until all jobs put before have been done.
-func (w *worker) flush() {
-	w.mu.Lock()
-	for len(w.queue) > 0 || w.busy {
-		w.wake.Wait()
-	}
-	w.mu.Unlock()
-}
-
 // close ends the worker after the jobs that are queued.
 func (w *worker) close() {
 	w.mu.Lock()
