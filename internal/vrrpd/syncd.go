@@ -18,6 +18,9 @@ type syncDaemon struct {
 }
 
 func (d *daemon) syncRole(e vrrp.SyncRole) {
+	if d.stopping {
+		return // it ends with the process; a start just before that makes the kernel wait
+	}
 	role := ipvs.SyncBackup
 	if e.Master {
 		role = ipvs.SyncMaster
