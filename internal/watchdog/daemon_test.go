@@ -68,6 +68,20 @@ func (d *daemon) pid(name string) int {
 	return n
 }
 
+// kill sends a signal to the process of a pid file, once it has one: process 0
+// would be the test's own group.
+func (d *daemon) kill(name string, sig syscall.Signal) {
+	d.t.Helper()
+	pid := 0
+	nettest.Eventually(d.t, patience, "a process id in "+name, func() bool {
+		pid = d.pid(name)
+		return pid > 1
+	})
+	if err := syscall.Kill(pid, sig); err != nil {
+		d.t.Fatalf("signal process %d of %s: %v", pid, name, err)
+	}
+}
+
 func (d *daemon) configure(text string) {
 	d.t.Helper()
 	if err := os.WriteFile(d.file("k.conf"), []byte(text), 0o644); err != nil {
@@ -130,11 +144,9 @@ func TestAKilledChildIsRestarted(t *testing.T) {
 	d.WaitOutput(patience, "Startup complete")
 	for n := 1; n <= 2; n++ {
 		pid := d.pid("vrrp.pid")
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		d.kill("vrrp.pid", syscall.SIGKILL)
 		nettest.Eventually(t, patience, "a successor", func() bool {
-			return d.pid("vrrp.pid") != pid && d.count("Starting VRRP child process") == n+1
+			return d.pid("vrrp.pid") > 1 && d.pid("vrrp.pid") != pid && d.count("Starting VRRP child process") == n+1
 		})
 	}
 	for _, want := range []string{
@@ -151,7 +163,7 @@ func TestAKilledChildIsRestarted(t *testing.T) {
 func TestDontRespawnEndsTheDaemon(t *testing.T) {
 	d := start(t, conf, "-R")
 	d.WaitOutput(patience, "Startup complete")
-	_ = syscall.Kill(d.pid("vrrp.pid"), syscall.SIGKILL)
+	d.kill("vrrp.pid", syscall.SIGKILL)
 	if status := d.Exited(patience); status != 0 {
 		t.Errorf("exit status = %d, want 0", status)
 	}
@@ -164,6 +176,9 @@ func TestChildrenStopWhenTheParentIsKilled(t *testing.T) {
 	d := start(t, conf)
 	d.WaitOutput(20*time.Second, "(VI_1) Entering MASTER STATE")
 	child := d.pid("vrrp.pid")
+	if child <= 1 {
+		t.Fatalf("the child's pid file says %d", child)
+	}
 	d.Signal(syscall.SIGKILL)
 	nettest.Eventually(t, patience, "the child to stop in order and its address to go", func() bool {
 		return syscall.Kill(child, 0) != nil && !strings.Contains(strings.Join(d.ns.Addrs("eth0"), " "), "10.99.0.100")
@@ -283,9 +298,7 @@ func TestItDetaches(t *testing.T) {
 	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err != nil || dir != "/" {
 		t.Errorf("working directory = %q, %v, want /", dir, err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	d.kill("k.pid", syscall.SIGTERM)
 	nettest.Eventually(t, patience, "its end", func() bool { return d.pid("k.pid") == 0 })
 }
 
