@@ -114,14 +114,74 @@ func TestGolden(t *testing.T) {
 		m.Trees["cases/"+f] = "testdata/ipvs-golden/" + f
 	}
 	m.Files["run"] = []byte(goldenRun)
+	found := play(t, m, names, alone, cases)
+	// The emulated machine is jumpy and the recordings have moments in them: what
+	// did not come out is played once more, by itself, and that counts.
+	if names, alone = failing(found, names), failing(found, alone); len(names)+len(alone) > 0 {
+		t.Logf("once more: %s", strings.Join(append(names, alone...), " "))
+		m.Out = filepath.Join(dir, "again")
+		for name, f := range play(t, m, names, alone, cases) {
+			found[name] = f
+		}
+	}
+	for _, name := range sortedNames(found) {
+		t.Run(name, func(t *testing.T) {
+			for _, line := range found[name].lines {
+				t.Log(line)
+			}
+			if found[name].Failed() {
+				t.Fail()
+			}
+		})
+	}
+}
+
+// play plays cases in one machine, those of alone after the others, and
+// compares each with its recording.
+func play(t *testing.T, m vmtest.Machine, names, alone []string, cases map[string]*txtar.Archive) map[string]*findings {
+	t.Helper()
 	m.Command = fmt.Sprintf("export CASES='%s' ALONE='%s'; exec bash ./run", strings.Join(names, " "), strings.Join(alone, " "))
 	if status := vmtest.Run(t, m); status != 0 {
 		t.Errorf("the machine's script ended with status %d", status)
 	}
-	for _, name := range append(names, alone...) {
-		t.Run(name, func(t *testing.T) { compareCase(t, cases[name], filepath.Join(m.Out, name)) })
+	found := map[string]*findings{}
+	for _, name := range append(slices.Clone(names), alone...) {
+		found[name] = &findings{}
+		compareCase(found[name], cases[name], filepath.Join(m.Out, name))
 	}
+	return found
 }
+
+// failing keeps the names of the cases that did not come out.
+func failing(found map[string]*findings, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !found[name].Failed() })
+}
+
+func sortedNames(found map[string]*findings) []string {
+	var names []string
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// findings are what the comparison of one case has to say.
+type findings struct {
+	lines  []string
+	failed bool
+}
+
+func (f *findings) Errorf(format string, args ...any) {
+	f.failed = true
+	f.Logf(format, args...)
+}
+
+func (f *findings) Logf(format string, args ...any) {
+	f.lines = append(f.lines, fmt.Sprintf(format, args...))
+}
+
+func (f *findings) Failed() bool { return f.failed }
 
 // wanted chooses the cases: those of -golden, else all for make test, else a few
 // that take a quarter of a minute together.
@@ -150,7 +210,7 @@ func buildKeepalived(t *testing.T, dir string) string {
 }
 
 // compareCase compares what a case left in got with its recorded files.
-func compareCase(t *testing.T, a *txtar.Archive, got string) {
+func compareCase(t *findings, a *txtar.Archive, got string) {
 	want := map[string][]byte{}
 	var differs []byte
 	for _, f := range a.Files {
@@ -205,7 +265,7 @@ func sortedKeys(m map[string][]byte) []string {
 // compareLog checks that both logs have the same lines. differs lists, after
 // "- ", recorded lines that ours has not, and after "+ ", lines that only ours
 // has.
-func compareLog(t *testing.T, want, got, differs []byte) {
+func compareLog(t *findings, want, got, differs []byte) {
 	w, g := logLines(want), logLines(got)
 	for l := range strings.Lines(string(differs)) {
 		l = strings.TrimRight(l, "\n")

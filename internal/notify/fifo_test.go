@@ -133,12 +133,13 @@ func TestFIFOScript(t *testing.T) {
 	content := func() string { b, _ := os.ReadFile(out); return string(b) }
 	f.Write("one")
 	nettest.Eventually(t, 20*time.Second, "the script reads one", func() bool { return content() == "start\none\n" })
-	fd := f.fd
+	fd, old := f.fd, f.script
 	f, err := f.Reload(&c)
 	if err != nil || f.fd != fd {
 		t.Fatalf("reload of the same FIFO: %v, descriptor %d, want %d", err, f.fd, fd)
 	}
 	nettest.Eventually(t, 20*time.Second, "the script is started again", func() bool { return content() == "start\none\nstart\n" })
+	nettest.Eventually(t, 20*time.Second, "its predecessor to be gone, which would take part of the next line", func() bool { return old.proc.PID() == 0 })
 	f.Write("stop")
 	f.Close()
 	if got, want := content(), "start\none\nstart\nstop\n"; got != want {
