@@ -42,7 +42,6 @@ var allowed = map[string][]string{
 // confined lists the third-party modules that only the named packages may import.
 var confined = map[string][]string{
 	"github.com/vishvananda/netlink": {"internal/kernel", "internal/script", "internal/track", "internal/vrrpd"},
-	"github.com/google/nftables":     {"internal/kernel"},
 	"github.com/cloudflare/ipvs":     {"ipvs"},
 	"github.com/mdlayher/genetlink":  {"ipvs"},
 	"github.com/godbus/dbus/v5":      {"internal/notify"},
