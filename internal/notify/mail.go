@@ -1,11 +1,13 @@
 package notify
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"net/textproto"
 	"os"
 	"os/user"
 	"slices"
@@ -25,6 +27,9 @@ const (
 	mailPort    = 25
 	maxSubject  = 255 // bytes, as the reference
 	maxBody     = 511
+
+	maxReplyLine  = 1024 // bytes; RFC 5321 section 4.5.3.1.5 allows 512
+	maxReplyLines = 100
 )
 
 // Mail sends letters by SMTP: one connection each, HELO, no TLS and no
@@ -187,7 +192,7 @@ func (m *Mail) deliver(l Letter, now time.Time) string {
 	stop := context.AfterFunc(m.ctx, func() { raw.Close() })
 	defer stop()
 	to := raw.RemoteAddr().(*net.TCPAddr)
-	s := session{raw: raw, conn: textproto.NewConn(raw), timeout: m.cfg.ConnectTimeout, peer: fmt.Sprintf("[%s]:%d", to.IP, to.Port)}
+	s := session{raw: raw, in: bufio.NewReaderSize(raw, maxReplyLine), timeout: m.cfg.ConnectTimeout, peer: fmt.Sprintf("[%s]:%d", to.IP, to.Port)}
 	log.Detailf("Remote SMTP server %s connected.", s.peer)
 	if text := s.send(m.cfg, l.message(m.cfg, now)); text != "" {
 		return text
@@ -199,7 +204,7 @@ func (m *Mail) deliver(l Letter, now time.Time) string {
 // session is one connection to the server.
 type session struct {
 	raw     net.Conn
-	conn    *textproto.Conn
+	in      *bufio.Reader
 	timeout time.Duration
 	peer    string
 }
@@ -239,21 +244,53 @@ func (s session) send(c MailConfig, message string) string {
 func (s session) command(line string) (code int, text string) {
 	_ = s.raw.SetDeadline(time.Now().Add(s.timeout))
 	if line != "" {
-		if err := s.conn.PrintfLine("%s", line); err != nil {
+		if _, err := io.WriteString(s.raw, line+"\r\n"); err != nil {
 			return 0, fmt.Sprintf("Cannot send data to remote SMTP server %s.", s.peer)
 		}
 	}
-	code, _, err := s.conn.ReadResponse(0)
-	var malformed textproto.ProtocolError
+	code, err := readReply(s.in)
 	switch {
 	case err == nil:
 		return code, ""
 	case timedOut(err):
 		return 0, fmt.Sprintf("Timeout reading data to remote SMTP server %s.", s.peer)
-	case errors.As(err, &malformed):
+	case errors.Is(err, errReply):
 		return 0, fmt.Sprintf("Error reading data from remote SMTP server %s.", s.peer)
 	}
 	return 0, fmt.Sprintf("Remote SMTP server %s has closed the connection.", s.peer)
+}
+
+// errReply is an answer that is none of RFC 5321.
+var errReply = errors.New("malformed reply")
+
+// readReply reads an answer of one line or of several, RFC 5321 section 4.2.1,
+// and returns its code. A server that never comes to an end costs no memory.
+func readReply(r *bufio.Reader) (code int, err error) {
+	for range maxReplyLines {
+		line, err := r.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return 0, errReply
+		}
+		if err != nil {
+			return 0, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) < 3 {
+			return 0, errReply
+		}
+		n, err := strconv.ParseUint(string(line[:3]), 10, 16)
+		if err != nil || n < 100 || code != 0 && int(n) != code {
+			return 0, errReply
+		}
+		code = int(n)
+		if len(line) == 3 || line[3] == ' ' {
+			return code, nil
+		}
+		if line[3] != '-' {
+			return 0, errReply
+		}
+	}
+	return 0, errReply
 }
 
 func timedOut(err error) bool {

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -128,6 +129,10 @@ func TestMailErrors(t *testing.T) {
 		{"busy", map[string]string{"connect": "421 busy"}, "Error processing connect cmd on SMTP server [127.0.0.1]:PORT. SMTP status code = 421"},
 		{"no-smtp", map[string]string{"connect": "hello"}, "Error reading data from remote SMTP server [127.0.0.1]:PORT."},
 		{"hangs", map[string]string{"MAIL": ""}, "Timeout reading data to remote SMTP server [127.0.0.1]:PORT."},
+		{"bare-code", map[string]string{"HELO": "250"}, ""},
+		{"two-codes", map[string]string{"HELO": "250-first\n550 last"}, "Error reading data from remote SMTP server [127.0.0.1]:PORT."},
+		{"endless-line", map[string]string{"HELO": "250 " + strings.Repeat("x", 5000)}, "Error reading data from remote SMTP server [127.0.0.1]:PORT."},
+		{"endless-lines", map[string]string{"HELO": strings.Repeat("250-more\n", 5000) + "250 ok"}, "Error reading data from remote SMTP server [127.0.0.1]:PORT."},
 		{"several-lines", map[string]string{"HELO": "250-first\n250-second\n250 last"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -220,4 +225,25 @@ VRRP Group N - Stopping | => All VRRP group instances are now stopping <=
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
+}
+
+// FuzzReply: whatever a server answers, reading comes to an end and gives a
+// code of three digits or an error.
+func FuzzReply(f *testing.F) {
+	f.Add([]byte("220 mx.example.net ESMTP\r\n"))
+	f.Add([]byte("250-first\r\n250 last\r\n"))
+	f.Add([]byte("250-first\r\n550 last\r\n"))
+	f.Add([]byte("250\n"))
+	f.Add([]byte("hello\r\n"))
+	f.Add(bytes.Repeat([]byte("2"), maxReplyLine+1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in := bytes.NewReader(b)
+		code, err := readReply(bufio.NewReaderSize(in, maxReplyLine))
+		if err != nil {
+			return
+		}
+		if code < 100 || code > 999 || !bytes.Contains(b, fmt.Append(nil, code)) {
+			t.Errorf("%q gives code %d", b, code)
+		}
+	})
 }
