@@ -162,7 +162,7 @@ func (p *connProber) Probe(ctx context.Context) (r Result) {
 // converse runs the dialog to its end.
 func (p *connProber) converse(conn net.Conn, r *Result) {
 	send, over := p.talk.opened(r)
-	buf := make([]byte, 4096)
+	buf := make([]byte, headerLimit) // as keepalived reads: genhash -v shows the pieces
 	_ = conn.SetDeadline(time.Now().Add(p.at.Timeout))
 	for first := true; !over; {
 		if len(send) > 0 {

@@ -13,18 +13,18 @@ import (
 	"github.com/keepalived-go/keepalived/checker"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[0], os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the program; it returns the exit status. A server that does not answer
+// run is the program, called by name; it returns the exit status. A server that does not answer
 // is reported on the standard output with status 0, as keepalived's genhash
 // does.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(name string, args []string, stdout, stderr io.Writer) int {
 	opt, complaint := parse(args)
 	if complaint != "" {
 		fmt.Fprintln(stderr, complaint)
 	}
 	if complaint != "" || opt.help {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprintf(stderr, usage, name)
 		return 1
 	}
 	p := page{out: stdout, verbose: opt.verbose, sum: md5.New()}
@@ -39,6 +39,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, checker.HTTPMessage(opt.tls, res.Reason))
 	case !p.answer.Complete():
 		fmt.Fprintln(stderr, "no data received from remote webserver")
+		if opt.verbose && !p.answer.Empty() {
+			p.line("    HTTP Header Buffer    ") // and nothing in it
+		}
+		p.showSum() // of nothing
 	default:
 		p.finish()
 	}
@@ -90,14 +94,18 @@ func (p *page) add(b []byte) {
 }
 
 func (p *page) finish() {
-	sum := p.sum.Sum(nil)
-	if p.verbose {
-		fmt.Fprintln(p.out)
-		p.line("    HTML hash resulting    ")
-		dump(p.out, sum)
-		p.line(" HTML hash final resulting ")
+	p.showSum()
+	fmt.Fprintf(p.out, "%x\n", p.sum.Sum(nil))
+}
+
+func (p *page) showSum() {
+	if !p.verbose {
+		return
 	}
-	fmt.Fprintf(p.out, "%x\n", sum)
+	fmt.Fprintln(p.out)
+	p.line("    HTML hash resulting    ")
+	dump(p.out, p.sum.Sum(nil))
+	p.line(" HTML hash final resulting ")
 }
 
 func (p *page) line(title string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -48,13 +49,15 @@ func serve(t *testing.T, parts ...string) (port string, requests chan string) {
 	return port, requests
 }
 
+var usageText = fmt.Sprintf(usage, "genhash")
+
 const pageText = "HTTP/1.0 200 OK\r\nContent-Length: 39\r\n\r\nhello world, this is the body of a page\n"
 
 // TestVerbose compares with what the original (2.2.7) printed for this page.
 func TestVerbose(t *testing.T) {
 	port, requests := serve(t, pageText)
 	var out, errs bytes.Buffer
-	if rc := run([]string{"-v", "-s", "127.0.0.1", "-p", port, "-u", "/x"}, &out, &errs); rc != 0 {
+	if rc := run("genhash", []string{"-v", "-s", "127.0.0.1", "-p", port, "-u", "/x"}, &out, &errs); rc != 0 {
 		t.Errorf("status %d: %s", rc, errs.String())
 	}
 	want, err := os.ReadFile("testdata/verbose.txt")
@@ -89,21 +92,21 @@ func TestRun(t *testing.T) {
 		{"status-is-not-looked-at", "-s 127.0.0.1 -u /x -p " + pieces, "5eb63bbbe01eeed093cb22bb8f5acdc3\n", "", 0},
 		{"no-answer", "-s 127.0.0.1 -u /x -p " + empty, "", "no data received from remote webserver\n", 0},
 		{"closed", "-s 127.0.0.1 -u /x -p " + closed, "Connection failed\n", "", 0},
-		{"nothing", "", "", usage, 1},
-		{"help", "-h", "", usage, 1},
-		{"missing-url", "-s 127.0.0.1 -p 80", "", usage, 1},
-		{"name", "-s foo -p 80 -u /", "", "server should be an IP, not foo\n" + usage, 1},
-		{"port", "-s 127.0.0.1 -p 99999 -u /", "", "invalid port number '99999'\n" + usage, 1},
-		{"mark", "-s 127.0.0.1 -p 80 -u / -m xx", "", "invalid fwmark 'xx'\n" + usage, 1},
-		{"timeout", "-s 127.0.0.1 -p 80 -u / -t xx", "", "invalid timeout 'xx'\n" + usage, 1},
-		{"protocol", "-s 127.0.0.1 -p 80 -u / -P 2.0", "", "invalid HTTP protocol version '2.0'\n" + usage, 1},
-		{"extra", "-s 127.0.0.1 -p 80 -u / extra", "", "Unexpected argument(s): extra\n" + usage, 1},
-		{"unknown", "-Z", "", "Unknown option -Z\n" + usage, 1},
-		{"no-value", "-s", "", "Missing parameter for option -s\n" + usage, 1},
+		{"nothing", "", "", usageText, 1},
+		{"help", "-h", "", usageText, 1},
+		{"missing-url", "-s 127.0.0.1 -p 80", "", usageText, 1},
+		{"name", "-s foo -p 80 -u /", "", "server should be an IP, not foo\n" + usageText, 1},
+		{"port", "-s 127.0.0.1 -p 99999 -u /", "", "invalid port number '99999'\n" + usageText, 1},
+		{"mark", "-s 127.0.0.1 -p 80 -u / -m xx", "", "invalid fwmark 'xx'\n" + usageText, 1},
+		{"timeout", "-s 127.0.0.1 -p 80 -u / -t xx", "", "invalid timeout 'xx'\n" + usageText, 1},
+		{"protocol", "-s 127.0.0.1 -p 80 -u / -P 2.0", "", "invalid HTTP protocol version '2.0'\n" + usageText, 1},
+		{"extra", "-s 127.0.0.1 -p 80 -u / extra", "", "Unexpected argument(s): extra\n" + usageText, 1},
+		{"unknown", "-Z", "", "Unknown option -Z\n" + usageText, 1},
+		{"no-value", "-s", "", "Missing parameter for option -s\n" + usageText, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			rc := run(strings.Fields(tt.args), &out, &errs)
+			rc := run("genhash", strings.Fields(tt.args), &out, &errs)
 			if rc != tt.rc || out.String() != tt.out || errs.String() != tt.err {
 				t.Errorf("genhash %s: status %d, out %q, err %q; want %d, %q, %q",
 					tt.args, rc, out.String(), errs.String(), tt.rc, tt.out, tt.err)

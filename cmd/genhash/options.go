@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const usage = `Usage: genhash COMMAND [OPTIONS]
+// usage wants the name of the program.
+const usage = `Usage: %s COMMAND [OPTIONS]
 Commands:
    -s server-address -p port -u url
    -S -s server-address -p port -u url
@@ -64,6 +65,7 @@ func parse(args []string) (o options, complaint string) {
 	var server, port, mark, protocol, timeout string
 	f := pflag.NewFlagSet("genhash", pflag.ContinueOnError)
 	f.Usage = func() {}
+	f.SetNormalizeFunc(abbreviated)
 	f.BoolVarP(&o.tls, "use-ssl", "S", false, "")
 	f.BoolVarP(&o.useSNI, "use-sni", "I", false, "")
 	f.StringVarP(&server, "server", "s", "", "")
@@ -94,6 +96,29 @@ func parse(args []string) (o options, complaint string) {
 	o.help = !o.to.IsValid() || o.to.Port() == 0 || o.path == ""
 	return o, ""
 }
+
+// abbreviated completes the beginning of a long option if it can mean only one,
+// as getopt_long does.
+func abbreviated(f *pflag.FlagSet, name string) pflag.NormalizedName {
+	full := ""
+	f.VisitAll(func(o *pflag.Flag) {
+		switch {
+		case o.Name == name || full == name:
+			full = name
+		case strings.HasPrefix(o.Name, name) && full != "":
+			full = ambiguous
+		case strings.HasPrefix(o.Name, name):
+			full = o.Name
+		}
+	})
+	if full == "" || full == ambiguous {
+		full = name
+	}
+	return pflag.NormalizedName(full)
+}
+
+// ambiguous is no name of an option.
+const ambiguous = "?"
 
 // explain puts pflag's errors into the original's words.
 func explain(err error) string {
@@ -168,7 +193,7 @@ func (o *options) setTimeout(s string) string {
 		return ""
 	}
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n <= 0 || n > forever.Seconds() {
+	if err != nil || n < 0 || n > forever.Seconds() {
 		return fmt.Sprintf("invalid timeout '%s'", s)
 	}
 	o.timeout = time.Duration(n * float64(time.Second))

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -72,13 +74,15 @@ func respond(args []string) error {
 	}
 }
 
-// listen waits for an address that its last user has not let go of yet.
+// listen tries until an address is free that its last user, a responder that
+// was killed, has not let go of yet.
 func listen(addr string) (l net.Listener, err error) {
-	for range 20 {
-		if l, err = net.Listen("tcp", addr); err == nil {
-			return l, nil
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.Now().Add(2 * time.Second); time.Now().Before(limit); <-again.C {
+		if l, err = net.Listen("tcp", addr); !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	return nil, err
 }
