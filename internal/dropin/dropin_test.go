@@ -33,21 +33,15 @@ func TestDropIn(t *testing.T) {
 	if *deb == "" {
 		t.Skip("skipped: takes minutes; run `make test-dropin`")
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("skipped: needs root to make the image")
-	}
-	cache := "/var/tmp/keepalived-go-dropin"
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	needRoot(t, "mmdebstrap", "qemu-system-x86_64", "mke2fs")
 	path, err := filepath.Abs(*deb)
 	if err != nil {
 		t.Fatal(err)
 	}
-	image(t, cache, path)
+	image(t, path)
 	port := 20000 + os.Getpid()%20000
-	lb1 := boot(t, cache, "lb1", fmt.Sprintf("socket,id=n0,listen=127.0.0.1:%d", port), 1)
-	lb2 := boot(t, cache, "lb2", fmt.Sprintf("socket,id=n0,connect=127.0.0.1:%d", port), 2)
+	lb1 := boot(t, "lb1", fmt.Sprintf("socket,id=n0,listen=127.0.0.1:%d", port), 1)
+	lb2 := boot(t, "lb2", fmt.Sprintf("socket,id=n0,connect=127.0.0.1:%d", port), 2)
 	lb1.run("/root/network 1")
 	lb2.run("/root/network 2")
 	p := &play{t: t, lb1: lb1, lb2: lb2}

@@ -2,7 +2,6 @@ package dropin
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -24,18 +23,18 @@ type guest struct {
 
 // boot starts a virtual machine and waits for its agent. Both machines share
 // the read-only image; what they write goes to memory.
-func boot(t *testing.T, cache, name, netdev string, n int) *guest {
+func boot(t *testing.T, name, netdev string, n int) *guest {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), name+".sock")
-	console, err := os.Create(filepath.Join(cache, name+".console"))
+	console, err := os.Create(filepath.Join(cacheDir, name+".console"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-kernel", filepath.Join(cache, "vmlinuz"), "-initrd", filepath.Join(cache, "initrd.img"),
+		"-kernel", filepath.Join(cacheDir, "vmlinuz"), "-initrd", filepath.Join(cacheDir, "initrd.img"),
 		"-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 systemd.hostname="+name,
-		"-drive", "file="+filepath.Join(cache, "root.ext4")+",if=virtio,format=raw,snapshot=on",
+		"-drive", "file="+filepath.Join(cacheDir, "root.ext4")+",if=virtio,format=raw,snapshot=on",
 		"-netdev", netdev, "-device", fmt.Sprintf("virtio-net-pci,netdev=n0,mac=02:00:00:00:88:%02x", n),
 		"-device", "virtio-serial", "-chardev", "socket,id=agent,server=on,wait=off,path="+socket,
 		"-device", "virtserialport,chardev=agent,name=agent")
@@ -140,38 +139,16 @@ func (g *guest) master() bool {
 	return err == nil && strings.Contains(out, vip+"/")
 }
 
-var errNoTool = errors.New("is needed")
-
-// image makes the root file system once: Debian with systemd, the original
-// keepalived, nginx, and our package beside them.
-func image(t *testing.T, cache, deb string) {
+// image makes the root file system of the machines: Debian with systemd, the
+// original keepalived, nginx, and our package beside them.
+func image(t *testing.T, deb string) {
 	t.Helper()
-	sh := func(script string, args ...string) {
-		t.Helper()
-		cmd := exec.Command("bash", append([]string{"-euc", script, "bash"}, args...)...)
-		cmd.Dir = cache
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("make the image: %v\n%s", err, out)
-		}
-	}
-	for _, tool := range []string{"mmdebstrap", "qemu-system-x86_64", "mke2fs"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("%s %v: apt-get install mmdebstrap qemu-system-x86 e2fsprogs", tool, errNoTool)
-		}
-	}
-	if _, err := os.Stat(filepath.Join(cache, "root.tar")); err != nil {
-		sh(`mmdebstrap --variant=minbase --aptopt='Apt::Install-Recommends "false"' ` +
-			`--include=systemd,systemd-sysv,dbus,udev,iproute2,ipvsadm,curl,nginx-light,procps,kmod,` +
-			`linux-image-cloud-amd64,keepalived,iputils-ping,python3-minimal bookworm root.tar.part && mv root.tar.part root.tar`)
-	}
-	if names, _ := filepath.Glob(filepath.Join(cache, "keepalived_1%3a*_amd64.deb")); len(names) == 0 {
-		sh(`apt-get download keepalived && ls keepalived_*.deb`)
-	}
+	debian(t)
 	guestDir, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(`rm -rf root && mkdir root && tar -C root -xf root.tar
+	shell(t, cacheDir, `rm -rf root && mkdir root && tar -C root -xf root.tar
 cp -L root/vmlinuz vmlinuz 2>/dev/null || cp root/boot/vmlinuz-* vmlinuz
 cp -L root/initrd.img initrd.img 2>/dev/null || cp root/boot/initrd.img-* initrd.img
 cp "$1" root/root/ours.deb
