@@ -18,6 +18,8 @@ var rootBlock = block[Config]{
 	"net_namespace": {takes: "NAME", help: "network namespace to run in", acts: "watchdog", in: inParent,
 		set: needs("net_namespace name missing - ignoring", func(p *parser, c *Config, w words) {
 			if p.env.Namespace != "" { // option -s counts
+				p.checkf(ClassLog, "Overriding config net_namespace '%s' with command line namespace '%s'",
+					p.word(w, 1), p.env.Namespace)
 				return
 			}
 			p.once(&c.Global.NetNamespace, "net_namespace", p.word(w, 1))

@@ -9,6 +9,7 @@ import (
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/host"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/watchdog"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,6 +34,9 @@ func testConfig(req request, stderr io.Writer) int {
 	env.Namespace = req.Namespace
 	env.SNMPSocket = req.SNMPSocket
 	cfg, problems := configparse.Load(configparse.System{}, req.ConfigFile, env)
+	if !cfg.NoNamespace && !watchdog.EnterNetwork(cfg.Global.NetNamespace) {
+		return process.ExitOK
+	}
 	for _, p := range problems {
 		if p.Class != configparse.ClassLog {
 			fmt.Fprintln(out, p)

@@ -79,12 +79,15 @@ func runChild(req request, c process.Child) int {
 	opt.Ident, opt.File = c.Ident, c.LogFile
 	log.Open(opt)
 	defer log.Close(time.Second)
+	if err := process.AllowCores(req.Options); err != nil {
+		log.Info("%v", err)
+	}
 	pid, err := process.OpenPIDFile(c.PIDFile)
 	if err == nil {
 		err = pid.Write(os.Getpid())
 	}
 	if err != nil {
-		log.Err("%s child process: cannot write pidfile: %v", c.Role, err)
+		log.Err("%s child process: cannot write pidfile: %v", c.Title, err)
 		return process.ExitFatal
 	}
 	defer pid.Remove()

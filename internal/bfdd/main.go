@@ -26,6 +26,8 @@ type daemon struct {
 	conf   *configparse.Config
 	parse  func(archive []byte) (*configparse.Config, []configparse.Problem, error)
 
+	own       process.Settings
+	reloads   int
 	listeners []*listener
 	senders   map[string]*sender
 	vrrp      *eventPipe
@@ -69,13 +71,18 @@ func (d *daemon) run() int {
 	if err := control.Serve(d.child.Control, d.answer); err != nil {
 		log.Err("%v", err)
 	}
+	if d.child.Options.DumpConf {
+		conf := d.data()
+		conf.Brief = true
+		log.Lines(conf.Data())
+	}
 	go d.readSignals(signals)
 	go d.watchParent()
 	d.loop.Run()
 	for _, l := range d.listeners {
 		l.close()
 	}
-	logStopped()
+	process.LogStopped()
 	return d.exitStatus
 }
 
@@ -170,7 +177,8 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config) bool {
 			log.Info("%v", err)
 		}
 	}
-	d.schedule(&conf.Global.BFDProcess)
+	d.own.SetAuto(conf.Global.MaxAutoPriority, conf.Global.MinAutoPriorityDelay)
+	d.own.Set(process.Wanted(conf.Global.BFDProcess))
 	if !d.listen(conf.BFD) {
 		return false
 	}
@@ -186,30 +194,6 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config) bool {
 	return true
 }
 
-// schedule applies bfd_priority, bfd_rt_priority and so on.
-func (d *daemon) schedule(o *configparse.ProcessOptions) {
-	say := func(err error) {
-		if err != nil {
-			log.Info("%v", err)
-		}
-	}
-	if o.PrioritySet {
-		say(process.SetNice(o.Priority))
-	}
-	if len(o.CPUs) > 0 {
-		say(process.SetAffinity(o.CPUs))
-	}
-	if o.NoSwap {
-		say(process.LockMemory())
-	}
-	if o.RTPriority > 0 && o.RTLimitSet {
-		say(process.SetRealtimeLimit(uint64(o.RTLimit)))
-	}
-	if o.RTPriority != process.Realtime() {
-		say(process.SetRealtime(o.RTPriority))
-	}
-}
-
 // reload takes the parent's newest configuration; one that cannot be used
 // changes nothing.
 func (d *daemon) reload(now time.Time) {
@@ -221,7 +205,10 @@ func (d *daemon) reload(now time.Time) {
 		d.child.Ready()
 		return
 	}
+	d.reloads++
+	d.save(report.SavedFile(&conf.Global, "bfd", d.reloads, "pre"))
 	d.adopt(now, conf)
+	d.save(report.SavedFile(&conf.Global, "bfd", d.reloads, "post"))
 	log.Info("Reload finished in %d usec", time.Since(begin).Microseconds())
 }
 
@@ -238,6 +225,9 @@ func (d *daemon) Next() time.Time {
 
 // Tick implements process.Core.
 func (d *daemon) Tick(now time.Time) {
+	if due := d.Next(); !due.IsZero() {
+		d.own.Late(now.Sub(due))
+	}
 	if d.router.Expiring(now) { // a neighbour is heard before it is given up
 		for _, l := range d.listeners {
 			l.drain(d)
@@ -259,7 +249,15 @@ func (d *daemon) Tick(now time.Time) {
 // written by a goroutine.
 func (d *daemon) dump() {
 	log.Info("Printing BFD data for process(%d) on signal", os.Getpid())
-	text, name := d.data().Data(), report.DataFile(&d.conf.Global, "_bfd")
+	d.save(report.DataFile(&d.conf.Global, "_bfd"))
+}
+
+// save writes the data to a file, if it has a name.
+func (d *daemon) save(name string) {
+	if name == "" {
+		return
+	}
+	text := d.data().Data()
 	go func() {
 		if err := report.WriteFile(name, text); err != nil {
 			log.Info("%v", err)
@@ -297,14 +295,4 @@ func (d *daemon) answer(r control.Request) (any, error) {
 	case <-d.loop.Done():
 		return nil, os.ErrClosed
 	}
-}
-
-func logStopped() {
-	if !log.Detail() {
-		log.Info("Stopped")
-		return
-	}
-	self, _ := process.CPUTimes()
-	log.Info("Stopped - used %d.%06d user time, %d.%06d system time",
-		self.Utime.Sec, self.Utime.Usec, self.Stime.Sec, self.Stime.Usec)
 }

@@ -17,11 +17,24 @@ const patience = 2 * time.Second
 // loop, the file is written by a goroutine: a slow disk delays nothing.
 func (d *daemon) dumpData() {
 	log.Info("Printing checker data for process(%d) on signal", os.Getpid())
+	d.saveData(report.DataFile(&d.conf.Global, "_check"))
+}
+
+// data is what the process knows, as text.
+func (d *daemon) data() string {
 	c := report.Checker{Config: d.conf, Services: d.pool.Snapshot(), Files: map[string]int64{}}
 	for _, f := range d.conf.CheckerFiles {
 		c.Files[f.Name] = int64(d.files.Value(f.Name))
 	}
-	text, file := c.Text(), report.DataFile(&d.conf.Global, "_check")
+	return c.Text()
+}
+
+// saveData writes the data to a file, if it has a name.
+func (d *daemon) saveData(file string) {
+	if file == "" {
+		return
+	}
+	text := d.data()
 	go func() {
 		if err := report.WriteFile(file, text); err != nil {
 			log.Info("Can't open dump file %s (%v)", file, err)

@@ -49,7 +49,8 @@ type daemon struct {
 	programs programs
 	tell     teller
 	snmp     snmp
-	own      settings
+	own      process.Settings
+	reloads  int
 
 	stopping bool
 }
@@ -143,6 +144,9 @@ func (d *daemon) Tick(now time.Time) {
 	if d.stopping {
 		return
 	}
+	if due := d.Next(); !due.IsZero() {
+		d.own.Late(now.Sub(due))
+	}
 	d.sched.Tick(now)
 	if at := d.table.retry; !at.IsZero() && !now.Before(at) {
 		d.retryTable(now)
@@ -188,25 +192,6 @@ func (d *daemon) finish() int {
 	d.tell.close(stopWait)
 	d.snmp.agent.Close(stopWait)
 	d.table.close()
-	logStopped()
+	process.LogStopped()
 	return process.ExitOK
-}
-
-func logStopped() {
-	if !log.Detail() {
-		log.Info("Stopped")
-		return
-	}
-	self, children := process.CPUTimes()
-	sec := func(t unix.Timeval) (int64, int64) { return int64(t.Sec), int64(t.Usec) }
-	us, uu := sec(self.Utime)
-	ss, su := sec(self.Stime)
-	cus, cuu := sec(children.Utime)
-	css, csu := sec(children.Stime)
-	if cus+cuu+css+csu == 0 {
-		log.Info("Stopped - used %d.%06d user time, %d.%06d system time", us, uu, ss, su)
-		return
-	}
-	log.Info("Stopped - used (self/children) %d.%06d/%d.%06d user time, %d.%06d/%d.%06d system time",
-		us, uu, cus, cuu, ss, su, css, csu)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/report"
 	"github.com/keepalived-go/keepalived/internal/track"
 	"github.com/keepalived-go/keepalived/ipvs"
 )
@@ -26,7 +27,10 @@ func (d *daemon) reload(now time.Time) {
 		d.child.Ready()
 		return
 	}
+	d.reloads++
+	d.saveData(report.SavedFile(&conf.Global, "check", d.reloads, "pre"))
 	d.adopt(now, conf, false)
+	d.saveData(report.SavedFile(&conf.Global, "check", d.reloads, "post"))
 }
 
 // adopt makes a configuration the one in force: at the start, and at each
@@ -48,7 +52,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.programs.set(d.cmds.misc)
 	d.openTable(now, first, before)
 	d.lvs.set(d)
-	d.own.set(d)
+	d.setProcess()
 	d.tell.set(d)
 	d.snmp.set(d)
 	d.addrs.set(d, now)
@@ -65,6 +69,9 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.Apply(now)
 	d.guard.rest(now, 0)
 	d.child.Ready()
+	if first && d.child.Options.DumpConf {
+		log.Lines(d.data())
+	}
 	// Parsing leaves many times the memory behind that the checks need, and these
 	// allocate next to nothing: a tighter heap costs no time.
 	debug.SetGCPercent(50)

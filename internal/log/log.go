@@ -12,9 +12,12 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -90,9 +93,14 @@ func Open(o Options) {
 		old.close(time.Second)
 	}
 	if openErr != nil {
-		write(LevelInfo, "Unable to open '%s' - %v", o.File, openErr)
+		var errno syscall.Errno
+		errors.As(openErr, &errno)
+		write(LevelInfo, "Unable to open '%s' - errno %d (%s)", o.File, int(errno), sentence(errno.Error()))
 	}
 }
+
+// sentence begins with a capital letter, as the C library's texts do.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // SetIdent changes the syslog ident, as happens once the configuration has
 // named an instance or a network namespace.
@@ -182,6 +190,13 @@ func Debug(format string, args ...any) { write(LevelDebug, format, args...) }
 func Detailf(format string, args ...any) {
 	if Detail() {
 		write(LevelInfo, format, args...)
+	}
+}
+
+// Lines logs every line of a text as a message of its own (-d).
+func Lines(text string) {
+	for l := range strings.Lines(text) {
+		Info("%s", strings.TrimSuffix(l, "\n"))
 	}
 }
 

@@ -26,6 +26,7 @@ const HandoverEnv = "KEEPALIVED_GO_CHILD"
 // it begin at 3, in the order of Descriptors.
 type Handover struct {
 	Role      string // RoleVRRP, RoleChecker or RoleBFD
+	Title     string // what the log calls it: VRRP, Healthcheck, BFD
 	PIDFile   string
 	Ident     string // syslog ident
 	LogFile   string // this process's own log file; empty: none
@@ -129,6 +130,21 @@ func MemoryFile(name string, content []byte) (*os.File, error) {
 		return nil, fmt.Errorf("create memory file: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), name)
+	if err := RewriteMemoryFile(f, content); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// TemporaryFile makes a file without a name in dir (tmp_config_directory), for
+// hosts where nothing may lie in memory only. It goes with its descriptor.
+func TemporaryFile(dir string, content []byte) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create temporary file in %s: %w", dir, err)
+	}
+	f := os.NewFile(uintptr(fd), dir)
 	if err := RewriteMemoryFile(f, content); err != nil {
 		f.Close()
 		return nil, err

@@ -2,15 +2,21 @@ package process
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
 	"syscall"
+	"unsafe"
 
+	"github.com/keepalived-go/keepalived/internal/log"
 	"golang.org/x/sys/unix"
 )
 
 // ReserveFiles raises the limit on open files to at least want. It reports
 // the limits in force and whether it had to change them. The Go runtime has
 // already raised the soft limit to the hard one, and gives scripts the original
-// one back as long as nothing is changed here.
+// one back as long as the change is not made through package syscall.
 func ReserveFiles(want uint64) (soft, hard uint64, changed bool, err error) {
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
@@ -20,10 +26,30 @@ func ReserveFiles(want uint64) (soft, hard uint64, changed bool, err error) {
 		return lim.Cur, lim.Max, false, nil
 	}
 	lim.Cur, lim.Max = want, max(lim.Max, want)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
-		return 0, 0, false, fmt.Errorf("set open file limit to %d: %w", want, err)
+	if _, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, syscall.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&lim)), 0, 0, 0); e != 0 {
+		return 0, 0, false, fmt.Errorf("set open file limit to %d: %w", want, e)
 	}
 	return lim.Cur, lim.Max, true, nil
+}
+
+var (
+	originalCore = coreLimit()
+	coreChanged  atomic.Bool
+)
+
+func coreLimit() (lim unix.Rlimit) {
+	_ = unix.Getrlimit(unix.RLIMIT_CORE, &lim)
+	return lim
+}
+
+// AllowCores does -m for this process: core files of any size, and a fault in
+// the program aborts it, which otherwise ends with a trace and no core file.
+func AllowCores(o Options) error {
+	if !o.CoreDump {
+		return nil
+	}
+	debug.SetTraceback("crash")
+	return SetCoreLimit()
 }
 
 // SetCoreLimit allows core dumps of any size.
@@ -32,7 +58,30 @@ func SetCoreLimit() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &lim); err != nil {
 		return fmt.Errorf("set core file limit: %w", err)
 	}
+	coreChanged.Store(true)
 	return nil
+}
+
+// corePattern is where the kernel keeps the name of core files, for the whole
+// machine.
+const corePattern = "/proc/sys/kernel/core_pattern"
+
+// SetCorePattern sets the name of core files (-M) and returns what puts the old
+// one back.
+func SetCorePattern(pattern string) (restore func(), err error) {
+	old, err := os.ReadFile(corePattern)
+	if err == nil {
+		err = os.WriteFile(corePattern, []byte(pattern), 0)
+	}
+	if err != nil {
+		return func() {}, fmt.Errorf("set the pattern of core files: %w", err)
+	}
+	return func() {
+		// Somebody else's setting since then stays.
+		if now, err := os.ReadFile(corePattern); err == nil && strings.TrimSpace(string(now)) == pattern {
+			_ = os.WriteFile(corePattern, old, 0)
+		}
+	}, nil
 }
 
 // CPUTimes returns the user and system time used by this process and by its
@@ -41,4 +90,21 @@ func CPUTimes() (self, children unix.Rusage) {
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &self)
 	_ = unix.Getrusage(unix.RUSAGE_CHILDREN, &children)
 	return self, children
+}
+
+// LogStopped is a child's last line: with -D, what it has used.
+func LogStopped() {
+	if !log.Detail() {
+		log.Info("Stopped")
+		return
+	}
+	self, children := CPUTimes()
+	if children.Utime.Nano()+children.Stime.Nano() == 0 {
+		log.Info("Stopped - used %d.%06d user time, %d.%06d system time",
+			self.Utime.Sec, self.Utime.Usec, self.Stime.Sec, self.Stime.Usec)
+		return
+	}
+	log.Info("Stopped - used (self/children) %d.%06d/%d.%06d user time, %d.%06d/%d.%06d system time",
+		self.Utime.Sec, self.Utime.Usec, children.Utime.Sec, children.Utime.Usec,
+		self.Stime.Sec, self.Stime.Usec, children.Stime.Sec, children.Stime.Usec)
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -119,10 +120,16 @@ func cpuSet(cpus []int) unix.CPUSet {
 	return set
 }
 
+// unlimited is RLIM_INFINITY.
+const unlimited = math.MaxUint64
+
 // SetRealtimeLimit limits how long a real-time thread may run without
 // sleeping, in microseconds: SIGXCPU at half of it, SIGKILL at the whole.
 func SetRealtimeLimit(microseconds uint64) error {
 	lim := unix.Rlimit{Cur: microseconds / 2, Max: microseconds}
+	if microseconds == unlimited {
+		lim.Cur = unlimited
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_RTTIME, &lim); err != nil {
 		return fmt.Errorf("limit real-time CPU time to %d µs: %w", microseconds, err)
 	}
@@ -130,8 +137,9 @@ func SetRealtimeLimit(microseconds uint64) error {
 }
 
 // Start starts a command that must not have the scheduling of this process:
-// real-time policy, nice value, affinity and the limit on real-time CPU time
-// are reset for it alone. Memory locks are not inherited.
+// real-time policy, nice value and affinity are reset for it alone. Memory
+// locks are not inherited. The limit on core files is put back for the moment
+// of the start, so that the command sees the one this process began with.
 func Start(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -153,6 +161,10 @@ func Start(cmd *exec.Cmd) error {
 		if unix.SchedSetaffinity(tid, &all) == nil {
 			defer unix.SchedSetaffinity(tid, &old)
 		}
+	}
+	if coreChanged.Load() {
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &originalCore)
+		defer func() { _ = SetCoreLimit() }()
 	}
 	return cmd.Start()
 }

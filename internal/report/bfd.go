@@ -10,7 +10,8 @@ import (
 // BFDProcess is what the BFD process shows of itself.
 type BFDProcess struct {
 	Config         *configparse.Config
-	In, MultihopIn int // descriptors of the receiving sockets; -1: not open
+	Brief          bool // only what is configured (-d)
+	In, MultihopIn int  // descriptors of the receiving sockets; -1: not open
 	Sessions       []bfd.Snapshot
 	Sockets        map[string]int // descriptors of the sending sockets, by session
 }
@@ -21,18 +22,20 @@ func (p BFDProcess) Data() string {
 	var t text
 	t.WriteString(Global(p.Config, configparse.BFD, time.Time{}))
 	t.heading("BFD Data")
-	t.line(" fd_in = %d", p.In)
-	t.lineIf(p.MultihopIn >= 0, " multihop fd_in = %d", p.MultihopIn)
-	t.line(" thread_in = 0x1")
+	t.lineIf(!p.Brief, " fd_in = %d", p.In)
+	t.lineIf(!p.Brief && p.MultihopIn >= 0, " multihop fd_in = %d", p.MultihopIn)
+	t.lineIf(!p.Brief, " thread_in = 0x1")
 	t.heading("BFD Topology")
 	for i := range p.Sessions {
-		bfdSession(&t, &p.Sessions[i], p.Sockets[p.Sessions[i].Config.Name])
+		bfdConfig(&t, &p.Sessions[i].Config)
+		if !p.Brief {
+			bfdState(&t, &p.Sessions[i], p.Sockets[p.Sessions[i].Config.Name])
+		}
 	}
 	return t.String()
 }
 
-func bfdSession(t *text, s *bfd.Snapshot, fd int) {
-	c := &s.Config
+func bfdConfig(t *text, c *bfd.Config) {
 	line := func(format string, args ...any) { t.line("   "+format, args...) }
 	t.line(" BFD Instance = %s", c.Name)
 	line("Neighbor IP = %s", c.Neighbor)
@@ -52,6 +55,10 @@ func bfdSession(t *text, s *bfd.Snapshot, fd int) {
 	line("passive = %t", c.Passive)
 	line("send event to VRRP process = %s", choose(c.ToVRRP, "Yes", "No"))
 	line("send event to checker process = %s", choose(c.ToChecker, "Yes", "No"))
+}
+
+func bfdState(t *text, s *bfd.Snapshot, fd int) {
+	line := func(format string, args ...any) { t.line("   "+format, args...) }
 	line("fd_out %d", fd)
 	line("thread_open_fd_out 0x(nil)")
 	timer := func(thread, sands string, at time.Time) {

@@ -97,3 +97,12 @@ func WriteFile(path, content string) error {
 	}
 	return nil
 }
+
+// SavedFile is where a child process (vrrp, check, bfd) leaves its data before
+// ("pre") and after ("post") its n-th reload; empty without config_save_dir.
+func SavedFile(g *configparse.Global, process string, n int, when string) string {
+	if g.ConfigSaveDir == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/keepalived_%s.%d.%d.%s", g.ConfigSaveDir, process, os.Getpid(), n, when)
+}

@@ -39,10 +39,11 @@ type daemon struct {
 	// parse turns the parent's archive into a configuration.
 	parse func(archive []byte) (*configparse.Config, []configparse.Problem, error)
 
-	conf   *configparse.Config
-	cfg    *vrrp.Config // conf.VRRP with what the kernel adds
-	cmds   commands
-	router *vrrp.Router
+	reloads int
+	conf    *configparse.Config
+	cfg     *vrrp.Config // conf.VRRP with what the kernel adds
+	cmds    commands
+	router  *vrrp.Router
 
 	links       *linkTable
 	sockets     map[vrrp.SocketID]*socketSlot
@@ -171,7 +172,7 @@ func earliest(a, b time.Time) time.Time {
 func (d *daemon) Tick(now time.Time) {
 	if due := d.router.Next(); !due.IsZero() {
 		if late := now.Sub(due); late >= 0 {
-			d.sched.note(d, late)
+			d.sched.note(late)
 			if late > stallLimit {
 				d.drainSockets()
 				now = time.Now()
@@ -226,25 +227,6 @@ func (d *daemon) finish() int {
 	d.vmacs.restore()
 	d.tell.close(stopWait)
 	d.snmp.agent.Close(stopWait)
-	logStopped()
+	process.LogStopped()
 	return d.exitStatus
-}
-
-func logStopped() {
-	if !log.Detail() {
-		log.Info("Stopped")
-		return
-	}
-	self, children := process.CPUTimes()
-	sec := func(t unix.Timeval) (int64, int64) { return int64(t.Sec), int64(t.Usec) }
-	us, uu := sec(self.Utime)
-	ss, su := sec(self.Stime)
-	cus, cuu := sec(children.Utime)
-	css, csu := sec(children.Stime)
-	if cus+cuu+css+csu == 0 {
-		log.Info("Stopped - used %d.%06d user time, %d.%06d system time", us, uu, ss, su)
-		return
-	}
-	log.Info("Stopped - used (self/children) %d.%06d/%d.%06d user time, %d.%06d/%d.%06d system time",
-		us, uu, cus, cuu, ss, su, css, csu)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/report"
 )
 
 // reload takes the parent's newest configuration. What is the same in both
@@ -19,6 +20,19 @@ func (d *daemon) reload(now time.Time) {
 		d.child.Ready()
 		return
 	}
+	d.reloads++
+	d.saveData(now, report.SavedFile(&conf.Global, "vrrp", d.reloads, "pre"))
 	d.adopt(time.Now(), conf, false)
 	d.sched.set(d)
+	d.saveData(now, report.SavedFile(&conf.Global, "vrrp", d.reloads, "post"))
+}
+
+// saveData leaves the data in a file of config_save_dir, if there is one.
+func (d *daemon) saveData(now time.Time, path string) {
+	if path == "" {
+		return
+	}
+	v := d.report(now, true)
+	text := v.Data()
+	go func() { writeDump(path, text) }()
 }

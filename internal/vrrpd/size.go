@@ -2,7 +2,6 @@ package vrrpd
 
 import (
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/log"
@@ -27,7 +26,5 @@ func (d *daemon) dumpConf(now time.Time) {
 		return
 	}
 	v := d.report(now, false)
-	for l := range strings.Lines(v.Data()) {
-		log.Info("%s", strings.TrimSuffix(l, "\n"))
-	}
+	log.Lines(v.Data())
 }

@@ -45,7 +45,7 @@ type child struct {
 func (p *Parent) start(c *child) {
 	c.due = time.Time{}
 	h := process.Handover{
-		Role: c.role, PIDFile: c.pidFile, Ident: c.ident, LogFile: c.logFile, Respawned: c.died,
+		Role: c.role, Title: c.title, PIDFile: c.pidFile, Ident: c.ident, LogFile: c.logFile, Respawned: c.died,
 	}
 	d := process.Descriptors{Config: p.archive, Parent: p.alive.r, Ready: p.ready.w, State: c.state}
 	switch c.role {

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
 	"golang.org/x/sys/unix"
@@ -33,12 +34,17 @@ func Main(options process.Options, logging log.Options) int {
 	defer log.Close(time.Second)
 	detached := os.Getenv(detachedEnv) != ""
 	os.Unsetenv(detachedEnv)
-	if !detached {
+	again := detached || inNamespace() // who was started first has said it
+	if again {
+		_ = process.SetName("keepalived") // not "exe", by which it was started
+	} else {
 		greet()
 	}
+	restore := allowCores(options)
+	defer restore()
 	p := &Parent{options: options, args: os.Args, pid: os.Getpid()}
 	p.reading = read(options)
-	if !detached {
+	if !again {
 		p.reading.sayFiles(options)
 		p.reading.say()
 	}
@@ -50,16 +56,13 @@ func Main(options process.Options, logging log.Options) int {
 		return process.ExitConfig
 	}
 	g := p.reading.config.Global
-	if err := enter(g.NetNamespace); err != nil {
-		log.Err("%v", err)
-		log.Err("Unable to set network namespace %s - exiting", g.NetNamespace)
-		return process.ExitOK
-	}
 	p.names = namesOf(options, g)
-	if p.names.suffix != "" {
-		ident := "Keepalived" + p.names.suffix
-		log.Info("Changing syslog ident to %s", ident)
-		log.SetIdent(ident)
+	p.rename(logging, again)
+	if err := enter(g.NetNamespace); err != nil {
+		log.Info("%v", err)
+		log.Err("Unable to set network namespace %s - exiting", g.NetNamespace)
+		farewell()
+		return process.ExitOK
 	}
 	if !options.DontFork && !detached {
 		return detach(g.NetNamespace)
@@ -68,29 +71,9 @@ func Main(options process.Options, logging log.Options) int {
 		// A relative name is read again at a reload and needs the directory.
 		_ = os.Chdir("/")
 	}
-	mask := 0o177
-	if g.UmaskSet {
-		mask = int(g.Umask)
-	}
-	if options.UmaskSet {
-		mask = options.Umask
-	}
-	unix.Umask(mask)
-	if err := p.names.makeDirectory(); err != nil {
-		log.Err("%v", err)
-		return process.ExitFatal
-	}
-	if err := p.claim(); err != nil {
-		if errors.Is(err, process.ErrLocked) {
-			log.Info("%v", err)
-			log.Info("daemon is already running")
-			return process.ExitOK
-		}
-		log.Err("%v", err)
-		if errors.Is(err, os.ErrPermission) {
-			return process.ExitPermission
-		}
-		return process.ExitFatal
+	unix.Umask(umask(options, g))
+	if status := p.takeFiles(); status >= 0 {
+		return status
 	}
 	if name := g.ProcessName; name != "" {
 		_ = process.SetName(name)
@@ -99,6 +82,72 @@ func Main(options process.Options, logging log.Options) int {
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	p.warnings()
 	return p.run()
+}
+
+// rename gives the log the names of the instance and the namespace, once the
+// configuration has told them.
+func (p *Parent) rename(logging log.Options, again bool) {
+	if p.names.suffix == "" {
+		return
+	}
+	logging.Ident += p.names.suffix
+	if !again {
+		log.Info("Changing syslog ident to %s", logging.Ident)
+	}
+	if logging.File != "" {
+		logging.File = logFile(logging.File, p.names.suffix)
+	}
+	log.Open(logging)
+}
+
+// takeFiles claims the pid files. It returns the exit status if the daemon
+// cannot run, else a negative number.
+func (p *Parent) takeFiles() int {
+	if err := p.names.makeDirectory(); err != nil {
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+	switch err := p.claim(); {
+	case err == nil:
+		return -1
+	case errors.Is(err, process.ErrLocked):
+		log.Info("%v", err)
+		log.Info("daemon is already running")
+		return process.ExitOK
+	case errors.Is(err, os.ErrPermission):
+		log.Err("%v", err)
+		return process.ExitPermission
+	default:
+		log.Err("%v", err)
+		return process.ExitFatal
+	}
+}
+
+// umask is the option's, else the keyword's, else 0177.
+func umask(options process.Options, g configparse.Global) int {
+	switch {
+	case options.UmaskSet:
+		return options.Umask
+	case g.UmaskSet:
+		return int(g.Umask)
+	}
+	return 0o177
+}
+
+// allowCores does -m and -M. The pattern belongs to the whole machine; what
+// restores it is returned.
+func allowCores(options process.Options) (restore func()) {
+	if err := process.AllowCores(options); err != nil {
+		log.Info("%v", err)
+	}
+	if options.CorePattern == "" {
+		return func() {}
+	}
+	restore, err := process.SetCorePattern(options.CorePattern)
+	if err != nil {
+		log.Info("%v", err)
+	}
+	return restore
 }
 
 // greet logs who starts, on what, and with which arguments.

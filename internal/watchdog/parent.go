@@ -101,7 +101,7 @@ func (p *Parent) prepare() error {
 		*dst = pipe{r, w}
 	}
 	var err error
-	if p.archive, err = process.MemoryFile("keepalived/configuration", p.reading.archive); err != nil {
+	if p.archive, err = p.archiveFile(); err != nil {
 		return err
 	}
 	p.children = p.table()
@@ -111,6 +111,15 @@ func (p *Parent) prepare() error {
 		}
 	}
 	return nil
+}
+
+// archiveFile makes the file that the children read, in memory or where
+// tmp_config_directory says.
+func (p *Parent) archiveFile() (*os.File, error) {
+	if dir := p.reading.config.Global.TmpConfigDir; dir != "" {
+		return process.TemporaryFile(dir, p.reading.archive)
+	}
+	return process.MemoryFile("keepalived/configuration", p.reading.archive)
 }
 
 // catch takes every signal that does not report a fault of the program itself

@@ -23,12 +23,19 @@ func (p *Parent) reload() {
 		log.Detailf("Reload already in progress, request queued")
 		return
 	}
-	log.Info("Reloading ...")
+	checked := p.reading.config.Global.ReloadCheck
+	if checked {
+		log.Detailf("validate conf before Reload")
+	} else {
+		log.Info("Reloading ...")
+	}
 	sdNotify("RELOADING=1")
 	remove := p.reloadFile()
 	defer remove()
 	next := read(p.options)
-	next.sayFiles(p.options)
+	if !checked {
+		next.sayFiles(p.options)
+	}
 	if why := p.refuse(next); why != nil {
 		for _, line := range why {
 			log.Err("%s", line)
@@ -36,6 +43,9 @@ func (p *Parent) reload() {
 		log.Err("Reload refused - the running configuration stays in force")
 		sdNotify(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))
 		return
+	}
+	if checked {
+		log.Info("Reloading ...")
 	}
 	next.say()
 	if err := process.RewriteMemoryFile(p.archive, next.archive); err != nil {
@@ -207,8 +217,13 @@ func (p *Parent) saveConfig() {
 		return
 	}
 	var text []byte
+	archive, err := configparse.DecodeArchive(p.reading.archive)
+	if err != nil {
+		log.Info("Unable to save configuration: %v", err)
+		return
+	}
 	for _, name := range p.reading.files {
-		b, err := os.ReadFile(name)
+		b, err := archive.Read(name)
 		if err != nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package watchdog
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ var layouts = []struct {
 	text  string
 	dated bool
 }{{"15:04:05", false}, {"06-01-02 15:04:05", true}, {"2006-01-02 15:04:05", true}}
+
+// timeShape is what a reload time looks like, whatever its numbers.
+var timeShape = regexp.MustCompile(`^((\d\d)?\d\d-\d\d-\d\d )?\d\d:\d\d:\d\d$`)
 
 // parseTime reads one line of a reload time file. A time without a date that
 // is past means tomorrow.
@@ -50,6 +54,10 @@ func parseTime(line string, now time.Time) (at time.Time, dated bool, err error)
 			at = at.AddDate(0, 0, 1)
 		}
 		return at, false, nil
+	}
+	if timeShape.MatchString(text) { // 32 January
+		//lint:ignore ST1005 the original's text
+		return time.Time{}, false, fmt.Errorf("Reload time %s is not valid - ignoring", line)
 	}
 	//lint:ignore ST1005 the original's text
 	return time.Time{}, false, fmt.Errorf("Reload time %s format is incorrect - ignoring", line)

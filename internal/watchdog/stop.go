@@ -48,12 +48,17 @@ func (p *Parent) end(status int) {
 	}
 	if status == process.ExitOK {
 		p.shutdownScript()
-		self, children := process.CPUTimes()
-		log.Detailf("CPU usage (self/children) user: %d.%06d/%d.%06d system: %d.%06d/%d.%06d",
-			self.Utime.Sec, self.Utime.Usec, children.Utime.Sec, children.Utime.Usec,
-			self.Stime.Sec, self.Stime.Usec, children.Stime.Sec, children.Stime.Usec)
-		log.Info("Stopped Keepalived %s", Version)
+		farewell()
 	}
+}
+
+// farewell is the last that the daemon logs.
+func farewell() {
+	self, children := process.CPUTimes()
+	log.Detailf("CPU usage (self/children) user: %d.%06d/%d.%06d system: %d.%06d/%d.%06d",
+		self.Utime.Sec, self.Utime.Usec, children.Utime.Sec, children.Utime.Usec,
+		self.Stime.Sec, self.Stime.Usec, children.Stime.Sec, children.Stime.Usec)
+	log.Info("Stopped Keepalived %s", Version)
 }
 
 func (p *Parent) running() bool {

@@ -59,13 +59,13 @@ func logFile(name, suffix string) string {
 // children to see that no other daemon holds them. A file left by an earlier
 // run of a child that is not to run now is removed.
 func (p *Parent) claim() error {
-	own, err := process.OpenPIDFile(p.names.pidFile(p.options.PIDFile, "keepalived"))
+	own, err := claimFile(p.names.pidFile(p.options.PIDFile, "keepalived"))
 	if err != nil {
 		return err
 	}
 	p.pids = append(p.pids, own)
 	for _, c := range p.table() {
-		f, err := process.OpenPIDFile(c.pidFile)
+		f, err := claimFile(c.pidFile)
 		switch {
 		case errors.Is(err, process.ErrLocked) && !c.wanted:
 			continue // another daemon's, and none of our business
@@ -80,6 +80,21 @@ func (p *Parent) claim() error {
 	return own.Write(os.Getpid())
 }
 
+// claimFile opens and locks a pid file.
+func claimFile(path string) (*process.PIDFile, error) {
+	f, err := process.OpenPIDFile(path)
+	if errors.Is(err, process.ErrLocked) {
+		return nil, held{path}
+	}
+	return f, err
+}
+
+// held is the error of a pid file that another daemon has.
+type held struct{ path string }
+
+func (h held) Error() string { return "Another process has pid file " + h.path + " locked" }
+func (h held) Unwrap() error { return process.ErrLocked }
+
 // release gives up what the process holds when it ends.
 func (p *Parent) release() {
 	p.control.Close()
@@ -87,6 +102,7 @@ func (p *Parent) release() {
 		f.Remove()
 	}
 	if p.names.directory != "/run" {
+		leave(p.reading.config.Global.NetNamespace)
 		os.Remove(p.names.directory) // only if it is empty
 	}
 }
