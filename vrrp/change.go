@@ -239,15 +239,14 @@ func (g *group) settle(now time.Time) {
 			return
 		}
 	}
+	if g.hasMaster() {
+		return // the new ones join
+	}
 	for _, m := range g.members {
 		if m.waiting > 0 {
 			g.state = Init
 			return
 		}
-	}
-	if slices.ContainsFunc(g.members, func(m *instance) bool { return m.state == Master }) {
-		g.enter(Backup) // agree brings the master members to it
-		return
 	}
 	if !slices.ContainsFunc(g.members, func(m *instance) bool { return !m.startsAsMaster() }) {
 		g.state = Backup // MASTER is told when it is so
@@ -264,20 +263,20 @@ func (g *group) enter(s State) {
 	}
 }
 
-// agree brings members of a changed group to one state.
+// agree brings members of a changed group to one state. Masters stay so while
+// the others join (see hasMaster).
 func (g *group) agree(now time.Time) {
 	want := g.computeState()
 	for _, m := range g.members {
-		if want == Backup && m.state == Master && slices.ContainsFunc(g.members, func(o *instance) bool { return o.state == Backup }) {
-			m.becomeBackup(now, true)
-		}
 		if want == Fault && m.state != Fault {
 			m.becomeFault(now, false)
 		}
 	}
-	if len(g.members) > 0 && !slices.ContainsFunc(g.members, func(m *instance) bool { return m.silent }) {
-		g.enter(want)
+	if len(g.members) == 0 || want == Backup && g.state == Master && g.hasMaster() ||
+		slices.ContainsFunc(g.members, func(m *instance) bool { return m.silent }) {
+		return
 	}
+	g.enter(want)
 }
 
 // startsAsMaster tells whether the instance takes over without waiting: the

@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // group is a sync group: its members change state together (vrrp.md 5.9). A
 // nil group is an instance on its own.
@@ -19,10 +22,18 @@ func (g *group) membersOr(in *instance) []*instance {
 	return g.members
 }
 
+// hasMaster tells whether any member is master. While others are not, a reload
+// has put members together that were apart: those that are not master join
+// when their timer expires, or bring the others down when they hear a better
+// router (see yieldTo).
+func (g *group) hasMaster() bool {
+	return g != nil && slices.ContainsFunc(g.members, func(m *instance) bool { return m.state == Master })
+}
+
 // mayBecomeMaster tells whether a member whose timer expired can take over:
 // all others must want to, unless the group is master already.
 func (g *group) mayBecomeMaster(in *instance) bool {
-	if g == nil || g.state == Master {
+	if g == nil || g.state == Master || g.hasMaster() {
 		return true
 	}
 	for _, m := range g.members {
@@ -36,6 +47,12 @@ func (g *group) mayBecomeMaster(in *instance) bool {
 // followMaster brings the other members after in, which has taken over.
 func (g *group) followMaster(now time.Time, in *instance) {
 	if g == nil || g.state == Master {
+		return
+	}
+	if slices.ContainsFunc(g.members, func(m *instance) bool { return m != in && m.state == Master }) {
+		if g.computeState() == Master { // the last one has joined
+			g.enter(Master)
+		}
 		return
 	}
 	g.r.info("VRRP_Group(%s) Syncing instances to MASTER state", g.cfg.Name)
@@ -63,6 +80,36 @@ func (g *group) followBackup(now time.Time, in *instance) {
 		}
 	}
 	g.notify(Backup)
+}
+
+// yieldTo is called when a member in Backup heard a router that it yields to:
+// members that are still master yield with it, and say so, since that router
+// need not know of them.
+func (g *group) yieldTo(now time.Time) {
+	if !g.hasMaster() {
+		return
+	}
+	g.r.info("VRRP_Group(%s) Syncing instances to BACKUP state", g.cfg.Name)
+	for _, m := range g.members {
+		if m.state == Master {
+			m.becomeBackup(now, true)
+		}
+	}
+	g.enter(Backup)
+}
+
+// recovered brings the other members out of fault after in, or lets in join
+// those that are master.
+func (g *group) recovered(now time.Time, in *instance) {
+	if !g.hasMaster() {
+		g.followBackup(now, in)
+		return
+	}
+	for _, m := range g.members {
+		if m.state == Fault {
+			m.becomeBackup(now, false)
+		}
+	}
 }
 
 // followFault pulls the other members down with in.
@@ -100,14 +147,15 @@ func (g *group) subject() Subject {
 	return Subject{Instance: -1, Group: true, Name: g.cfg.Name, Notify: &g.cfg.Notify}
 }
 
-// computeState is the state that the members' states amount to.
+// computeState is the state that the members' states amount to. One that waits
+// for its scripts has no say yet.
 func (g *group) computeState() State {
 	s := Master
 	for _, m := range g.members {
-		switch m.state {
-		case Fault:
+		switch {
+		case m.state == Fault && !m.silent:
 			return Fault
-		case Backup:
+		case m.state == Backup:
 			s = Backup
 		}
 	}

@@ -32,6 +32,9 @@ func (in *instance) backupHears(now time.Time, rx *received) {
 	in.masterPrio, in.heardLower = a.Priority, false
 	in.wanted = Backup
 	in.restartDown(now)
+	if a.Priority >= in.priority || c.NoPreempt {
+		in.group.yieldTo(now)
+	}
 	if c.PreemptDelay == 0 {
 		return
 	}

@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // objectKind tells tracked objects apart.
 type objectKind uint8
@@ -229,7 +232,7 @@ func (in *instance) evaluate(now time.Time) {
 		// The first result of a script is a failure: told, but not logged.
 		in.silent = false
 		in.notify(Fault)
-		in.group.toldFault()
+		in.group.toldFault(now, in)
 	}
 	in.setPriority(now, in.computePriority(), true)
 	if in.state == Fault && in.faults == 0 && in.waiting == 0 {
@@ -246,15 +249,20 @@ func (in *instance) recover(now time.Time) {
 		m.masterInterval = m.cfg.AdvertInterval
 	}
 	in.becomeBackup(now, false)
-	in.group.followBackup(now, in)
+	in.group.recovered(now, in)
 	for _, m := range in.group.membersOr(in) {
 		m.announceSource()
 	}
 }
 
-// toldFault makes a group that waited for scripts say FAULT once.
-func (g *group) toldFault() {
+// toldFault makes a group that waited for scripts say FAULT once, or pulls
+// down one that in was to join.
+func (g *group) toldFault(now time.Time, in *instance) {
 	if g == nil || g.state == Fault {
+		return
+	}
+	if slices.ContainsFunc(g.members, func(m *instance) bool { return m.state != Fault }) {
+		g.followFault(now, in)
 		return
 	}
 	g.state = Fault

@@ -106,17 +106,22 @@ func (c *checks) changed(n *Node) {
 // lostByHand: the kernel's contents are compared once the Router knows.
 func (c *checks) lostByHand(n *Node) bool { return n.Stalled || n.owed > 0 || len(n.backlog) > 0 }
 
-// groups checks that members agree.
+// groups checks that members agree. Those that a reload put together have the
+// time that each would need on its own.
 func (c *checks) groups(n *Node) {
 	for i := range n.Config.Groups {
 		g := &n.Config.Groups[i]
-		masters := 0
-		for _, m := range g.Members {
-			if n.state[m] == vrrp.Master {
-				masters++
-			}
+		masters := n.masters(g)
+		if masters == 0 || masters == len(g.Members) {
+			delete(n.mixed, g.Name)
+			continue
 		}
-		if masters != 0 && masters != len(g.Members) {
+		since, mixed := n.mixed[g.Name]
+		var bound time.Duration
+		for _, m := range g.Members {
+			bound = max(bound, 2*c.longestDown(m)+n.instance(m).PreemptDelay)
+		}
+		if !mixed || c.s.w.now-since > bound {
 			c.fault("%s group %s: %d of %d members are master", n.Name, g.Name, masters, len(g.Members))
 		}
 	}

@@ -30,6 +30,9 @@ type Node struct {
 	backlog []func(r *vrrp.Router, now time.Time)
 	owed    int  // of them, while they are being told
 	touched bool // a state or an address changed in this call
+	// mixed are groups that a reload put together of members in different
+	// states, and since when they are: they come together in their time.
+	mixed map[string]time.Duration
 }
 
 // Link is an interface of a node.
@@ -87,6 +90,7 @@ func (n *Node) Successor(s vrrp.Snapshot) { n.start(&s) }
 func (n *Node) start(s *vrrp.Snapshot) {
 	n.Running, n.Stalled, n.armed = true, false, -1
 	n.sockets = nil
+	n.mixed = nil
 	n.Kernel.filters = nil // a process makes its firewall table anew
 	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
 	now := n.clock()
@@ -166,6 +170,9 @@ func (n *Node) Resume(packetsFirst bool) {
 		return
 	}
 	n.Stalled = false
+	for g := range n.mixed {
+		n.mixed[g] = n.w.now
+	}
 	now := n.clock()
 	if !packetsFirst {
 		n.Router.Tick(now)
@@ -228,6 +235,33 @@ func (n *Node) GainAddr(iface string, p netip.Prefix) {
 	n.whenRunning(func(r *vrrp.Router, now time.Time) {
 		r.AddrChanged(now, vrrp.AddrEvent{Interface: iface, Addr: p.Addr(), Bits: p.Bits(), Added: true})
 	})
+}
+
+// masters counts the members of a group that are master.
+func (n *Node) masters(g *vrrp.GroupConfig) (count int) {
+	for _, m := range g.Members {
+		if n.state[m] == vrrp.Master {
+			count++
+		}
+	}
+	return count
+}
+
+// findMixed looks, after a reload, which groups have to come together.
+func (n *Node) findMixed() {
+	was := n.mixed
+	n.mixed = map[string]time.Duration{}
+	for i := range n.Config.Groups {
+		g := &n.Config.Groups[i]
+		if m := n.masters(g); m == 0 || m == len(g.Members) {
+			continue
+		}
+		since, had := was[g.Name]
+		if !had {
+			since = n.w.now
+		}
+		n.mixed[g.Name] = since
+	}
 }
 
 // due is a deadline event; one that was overtaken does nothing.

@@ -16,6 +16,11 @@ type scenario struct {
 	nodes []string
 	lans  int
 	insts []scenarioInstance
+	// shared is the timing of all members of groups, kinds the election of
+	// each group: members that differ would disagree who is to be master.
+	shared string
+	kinds  map[int]string
+	made   int // instances so far, also those that went
 	// hostile: the network loses, delays and reorders in the disturbed parts.
 	hostile bool
 	// scale stretches intervals and everything that is done: slow clusters
@@ -26,9 +31,10 @@ type scenario struct {
 }
 
 type scenarioInstance struct {
-	name  string
-	dev   int
-	group int // -1 = none
+	name   string
+	number int // from 0; decides VRID and addresses
+	dev    int
+	group  int // -1 = none
 }
 
 // Scenario returns the story of a seed.
@@ -89,29 +95,38 @@ func (g *scenario) cluster() {
 		count = 13 + g.rnd.IntN(38)
 	}
 	grouped := count > 1 && g.chance(0.4)
-	shared := g.timing() // of all members of groups
+	g.shared, g.kinds = g.timing(), map[int]string{}
 	for i := range count {
-		in := scenarioInstance{name: fmt.Sprintf("I%d", i+1), dev: g.rnd.IntN(g.lans), group: -1}
+		group := -1
 		if grouped && i < 2+count/2 {
-			in.group = i / 2 % 3
+			group = i / 2 % 3
 		}
-		g.insts = append(g.insts, in)
+		g.instance(group)
 	}
-	groupKinds := map[int]string{}
-	for i := range g.insts {
-		in := &g.insts[i]
-		timing := g.timing()
-		kind := g.kind()
-		if in.group >= 0 {
-			timing = shared
-			if groupKinds[in.group] == "" {
-				groupKinds[in.group] = g.election()
-			}
+	for group := range 3 {
+		g.group(group, g.members(group))
+	}
+}
+
+// instance writes one more instance, in a group or for itself.
+func (g *scenario) instance(group int) {
+	in := scenarioInstance{dev: g.rnd.IntN(g.lans), number: g.made, group: group}
+	g.made++
+	in.name = fmt.Sprintf("I%d", g.made)
+	g.insts = append(g.insts, in)
+	timing, kind, election := g.timing(), g.kind(), ""
+	if group >= 0 {
+		if g.kinds[group] == "" {
+			g.kinds[group] = g.election()
 		}
-		g.say("vi * %s vrid=%d dev=eth%d %s %s", in.name, i+1, in.dev, timing, kind(i, in.dev))
-		g.ranks(in, groupKinds[in.group])
+		timing, election = g.shared, g.kinds[group]
+	} else {
+		election = g.election()
 	}
-	g.groups()
+	g.say("vi * %s vrid=%d dev=eth%d %s %s", in.name, in.number+1, in.dev, timing, kind(in.number, in.dev))
+	for i, w := range strings.Split(election, "|") {
+		g.say("vi %s %s %s", g.nodes[i], in.name, w)
+	}
 }
 
 // timing is version, interval and down_timer_adverts.
@@ -215,26 +230,22 @@ func (g *scenario) election() string {
 	return strings.Join(words, "|")
 }
 
-func (g *scenario) ranks(in *scenarioInstance, shared string) {
-	if shared == "" {
-		shared = g.election()
+// members are the names of a group's instances.
+func (g *scenario) members(group int) (names []string) {
+	for _, in := range g.insts {
+		if in.group == group {
+			names = append(names, in.name)
+		}
 	}
-	for i, w := range strings.Split(shared, "|") {
-		g.say("vi %s %s %s", g.nodes[i], in.name, w)
-	}
+	return names
 }
 
-func (g *scenario) groups() {
-	for group := range 3 {
-		var members []string
-		for _, in := range g.insts {
-			if in.group == group {
-				members = append(members, in.name)
-			}
-		}
-		if len(members) > 1 {
-			g.say("group * G%d %s", group, strings.Join(members, " "))
-		}
+// group writes a group of these members, or takes it away.
+func (g *scenario) group(group int, members []string) {
+	if len(members) > 1 {
+		g.say("group * G%d %s", group, strings.Join(members, " "))
+	} else if len(members) > 0 {
+		g.say("group * G%d none", group)
 	}
 }
 
@@ -247,7 +258,7 @@ func (g *scenario) disturb() {
 	g.stalled = nil
 	for range 1 + g.rnd.IntN(12) {
 		n := g.node()
-		switch g.rnd.IntN(15) {
+		switch g.rnd.IntN(16) {
 		case 0, 1, 2:
 			g.say("%s %s", pick(g, "crash", "kill", "stop"), n)
 			g.dies(n)
@@ -280,6 +291,8 @@ func (g *scenario) disturb() {
 				g.say("resume %s%s", s, pick(g, "", " ticks"))
 			}
 			g.stalled = nil
+		case 15:
+			g.rollOut()
 		}
 		g.say("run %s", g.duration(time.Millisecond, 30*time.Second))
 		if len(g.dead) > 0 && g.chance(0.5) {
@@ -343,27 +356,56 @@ func (g *scenario) halves() (left, right string) {
 }
 
 func (g *scenario) deleteVIP(n string) {
-	i := g.rnd.IntN(len(g.insts))
-	g.say("deladdr %s eth%d 10.%d.%d.1", n, g.insts[i].dev, 100+g.insts[i].dev, i+1)
+	in := pick(g, g.insts...)
+	g.say("deladdr %s eth%d 10.%d.%d.1", n, in.dev, 100+in.dev, in.number+1)
 }
 
 func (g *scenario) reload(n string) {
-	at := g.rnd.IntN(len(g.insts))
-	if in := &g.insts[at]; in.group < 0 {
+	if in := pick(g, g.insts...); in.group < 0 {
 		switch g.rnd.IntN(4) {
 		case 0:
 			g.say("vi %s %s prio=%d", n, in.name, 1+g.rnd.IntN(254))
 		case 1:
-			g.say("vi %s %s evip=10.%d.%d.%d/32", n, in.name, 200+in.dev, at+1, 1+g.rnd.IntN(9))
+			g.say("vi %s %s evip=10.%d.%d.%d/32", n, in.name, 200+in.dev, in.number+1, 1+g.rnd.IntN(9))
 		}
 	}
 	g.say("reload %s", n)
 }
 
+// rollOut changes which instances and groups there are, and reloads one node
+// after the other. Meanwhile they disagree, as they do when an operator does
+// so. Only when all run: see disturb.
+func (g *scenario) rollOut() {
+	if len(g.dead)+len(g.stalled) > 0 {
+		return
+	}
+	group := g.rnd.IntN(3)
+	all := g.members(group)
+	switch {
+	case len(all) > 0 && g.chance(0.4): // members leave, or come back
+		g.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		g.group(group, all[:1+g.rnd.IntN(len(all))])
+	case len(all) > 0 && g.chance(0.5):
+		g.instance(group)
+		g.group(group, g.members(group))
+	case g.chance(0.5) || len(g.insts) < 2:
+		g.instance(-1)
+	default:
+		if i := g.rnd.IntN(len(g.insts)); g.insts[i].group < 0 {
+			g.say("vi * %s none", g.insts[i].name)
+			g.insts = slices.Delete(g.insts, i, i+1)
+		}
+	}
+	for _, n := range g.nodes {
+		g.say("reload %s", n)
+		g.say("run %s", g.duration(time.Millisecond, 10*time.Second))
+	}
+}
+
 // failInCalm writes one failure in a quiet network, with its bound.
 func (g *scenario) failInCalm() {
 	n := g.node()
-	switch g.rnd.IntN(6) {
+	switch g.rnd.IntN(7) {
 	case 0:
 		g.say("pause %s %s", n, g.duration(10*time.Millisecond, 60*time.Second))
 		g.say("settled")
@@ -380,5 +422,8 @@ func (g *scenario) failInCalm() {
 		g.say("steady %s", g.duration(time.Second, 60*time.Second))
 	case 5:
 		g.say("steady %s", g.duration(time.Second, 300*time.Second))
+	case 6:
+		g.rollOut()
+		g.say("settled")
 	}
 }

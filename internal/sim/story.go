@@ -296,18 +296,18 @@ func (s *story) reportAll(n *Node) {
 	if s.checks == nil {
 		return
 	}
-	seen := map[string]bool{}
-	for i := range n.Config.Instances {
-		for _, t := range n.Config.Instances[i].TrackScripts {
-			if !seen[t.Name] {
-				seen[t.Name] = true
-				ok := s.results[resultKey{n, t.Name}] != "fail"
-				n.Do(func(r *vrrp.Router, now time.Time) {
+	n.whenRunning(func(r *vrrp.Router, now time.Time) {
+		seen := map[string]bool{}
+		for i := range n.Config.Instances {
+			for _, t := range n.Config.Instances[i].TrackScripts {
+				if !seen[t.Name] {
+					seen[t.Name] = true
+					ok := s.results[resultKey{n, t.Name}] != "fail"
 					r.TrackChanged(now, vrrp.TrackEvent{Kind: vrrp.TrackedScript, Name: t.Name, Up: ok})
-				})
+				}
 			}
 		}
-	}
+	})
 }
 
 func (s *story) reload(n *Node, _ []string) error {
@@ -319,7 +319,9 @@ func (s *story) reload(n *Node, _ []string) error {
 		for _, in := range r.Snapshot(now).Instances {
 			n.state[in.Name] = in.State
 		}
+		n.findMixed()
 	})
+	s.reportAll(n) // scripts that are new run at once
 	return nil
 }
 
