@@ -28,6 +28,11 @@ func TestMain(m *testing.M) {
 		if os.Geteuid() != 0 || testing.Short() {
 			return m.Run() // the tests that need it skip
 		}
+		// Pairs in namespaces of their own mostly wait for timers.
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "vrrpd-test")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -66,14 +71,21 @@ func needReference(t *testing.T) {
 // does not wait for the end of duplicate address detection.
 func lan(t *testing.T, n int) []*nettest.NS {
 	t.Helper()
-	hosts := nettest.LAN(t, n)
+	hosts, _ := lanWithSwitch(t, n)
+	return hosts
+}
+
+// lanWithSwitch is lan, and returns the namespace of the switch.
+func lanWithSwitch(t *testing.T, n int) ([]*nettest.NS, *nettest.NS) {
+	t.Helper()
+	hosts, sw := nettest.LANWithSwitch(t, n)
 	for _, h := range hosts {
 		nettest.Eventually(t, 5*time.Second, "link-local addresses are ready", func() bool {
 			out := h.IP("-6", "addr", "show", "dev", "eth0")
 			return strings.Contains(out, "fe80::") && !strings.Contains(out, "tentative")
 		})
 	}
-	return hosts
+	return hosts, sw
 }
 
 // node is a daemon on one host of the test's LAN.
