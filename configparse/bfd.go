@@ -28,7 +28,7 @@ func readBFD(p *parser, cfg *Config, w words) {
 	cfg.HasBFD = true
 	name := p.word(w, 1)
 	if p.ended || !p.acceptBFD(name) {
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	d := &bfdDraft{Config: bfd.DefaultConfig(name)}

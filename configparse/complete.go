@@ -1,6 +1,7 @@
 package configparse
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 
 // This file and completevrrp.go are what happens after the reading: checks
 // across lines and inheritance, in the order of grammar.md 14.
+
+// defaultSMTPTimeout is smtp_connect_timeout where there is a server.
+const defaultSMTPTimeout = 30 * time.Second
 
 // completeGlobal are the parent's checks: only the scripts it runs itself.
 func completeGlobal(p *parser) {
@@ -21,10 +25,11 @@ func completeGlobal(p *parser) {
 		g.SNMPRSInterval = g.SNMPVSInterval
 	}
 	if g.SMTPServer != "" {
+		g.SMTPTimeout = cmp.Or(g.SMTPTimeout, defaultSMTPTimeout)
 		if g.SMTPHelo == "" {
 			g.SMTPHelo = p.env.HostName
 		}
-		if g.EmailFrom == "" {
+		if g.EmailFrom == "" && p.env.HostName != "" {
 			g.EmailFrom = "root@" + p.env.HostName
 		}
 	}
@@ -77,6 +82,7 @@ func (p *parser) checkVRRP() bool {
 	if !p.checkVRIDs() {
 		return false
 	}
+	p.checkVMACs()
 	p.checkGroupWeights()
 	p.checkTwiceTracked()
 	return true

@@ -74,7 +74,7 @@ type Global struct {
 	SMTPServer     string // address; empty = no mail
 	SMTPPort       uint16
 	SMTPHelo       string
-	SMTPTimeout    time.Duration // default 30 s
+	SMTPTimeout    time.Duration // default 30 s where there is a server
 	SMTPAlert      Tristate
 	SMTPAlertVRRP  Tristate
 	SMTPAlertCheck Tristate

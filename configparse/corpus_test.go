@@ -1,6 +1,8 @@
 package configparse
 
 import (
+	"compress/gzip"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -165,4 +167,77 @@ func TestCorpus(t *testing.T) {
 		})
 	}
 	t.Logf("%d rows: %d exit codes, %d sets of messages", total, codes, sets)
+}
+
+// corpusDumps reads every dump and the file it is of.
+func corpusDumps(t *testing.T) []CorpusDump {
+	dumps, _ := filepath.Glob(filepath.Join(corpusDir(t), "dumps", "*.gz"))
+	files, names := corpusFiles(t), readNames(t)
+	var all []CorpusDump
+	for _, dump := range dumps {
+		d := CorpusDump{Name: strings.TrimSuffix(filepath.Base(dump), ".dump.gz"), Text: readGzip(t, dump)}
+		file, id := dumpSource(files, filepath.Base(dump))
+		env := corpusEnv(names[file], "STUBS=1")
+		env.HostName, env.ConfigID = "", "testhost" // its name led to no address there
+		if id != "" {
+			env.ConfigID = id
+		}
+		env.Test = false
+		env.Script = func(q ScriptQuery) ScriptState { return ScriptState{Missing: !stubbed(q.Path)} }
+		d.Ours, _ = Load(files, "/c/"+file, env)
+		all = append(all, d)
+	}
+	return all
+}
+
+func readGzip(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// dumpSource finds the file and the config id of a dump's name.
+func dumpSource(files Files, dump string) (file, id string) {
+	name := strings.TrimSuffix(dump, ".dump.gz")
+	for {
+		for _, candidate := range []string{name + ".conf", name + ".d/keepalived.conf"} {
+			if _, ok := files["/c/"+candidate]; ok {
+				return candidate, id
+			}
+		}
+		i := strings.LastIndex(name, "-i")
+		if i < 0 {
+			return "", ""
+		}
+		name, id = name[:i], name[i+2:]+id
+	}
+}
+
+// stubbed tells whether dump.sh made a script, which it did in the directories
+// that it had to itself.
+func stubbed(path string) bool {
+	if strings.HasPrefix(path, "/dev/") { // "</dev/tcp/…" is no program
+		return false
+	}
+	if slices.Contains(labPrograms, path) || slices.Contains(labPrograms, "/usr"+path) {
+		return true
+	}
+	for _, dir := range []string{"/etc", "/usr", "/opt", "/var", "/root", "/home", "/srv"} {
+		if strings.HasPrefix(path, dir+"/") {
+			return true
+		}
+	}
+	return false
 }

@@ -1,16 +1,39 @@
 package configparse
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// addSeeds gives the fuzzer the snippets of the verdicts and inputs that were
-// made to hurt.
+// seedFiles are whole configurations in the manner of the corpus, by name.
+func seedFiles(t testing.TB) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	names, _ := filepath.Glob("testdata/seeds/*.conf")
+	if len(names) == 0 {
+		t.Fatal("no testdata/seeds/*.conf")
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(name)] = string(data)
+	}
+	return files
+}
+
+// addSeeds gives the fuzzer the snippets of the verdicts, whole files and
+// inputs that were made to hurt.
 func addSeeds(f *testing.F) {
 	for _, row := range readTable(f, "config-verdicts.tsv") {
 		f.Add(unescape(row[1]))
+	}
+	for _, text := range seedFiles(f) {
+		f.Add(text)
 	}
 	for _, s := range hostile() {
 		f.Add(s)
@@ -85,9 +108,16 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
-// FuzzLoad: whole files. What was understood prints as text that reads back to
-// the same, and reading that again prints the same text.
+// FuzzLoad: whole files come back in time, with a bounded number of messages.
 func FuzzLoad(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, text string) { bounded(t, text) })
+}
+
+// FuzzPrint: what was understood of a file prints as text that reads back to
+// the same, and reading that again prints the same text, in lines that the
+// original takes.
+func FuzzPrint(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		cfg, problems, env := bounded(t, text)

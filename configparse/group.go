@@ -10,13 +10,13 @@ import (
 func readSyncGroup(p *parser, c *Config, w words) {
 	if w.len() != 2 {
 		p.errorf("vrrp_sync_group must have a name - skipping")
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	name := p.word(w, 1)
 	if p.groupNames[name] != nil {
 		p.errorf("vrrp sync group %s already defined", name)
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	g := &syncGroup{}
@@ -74,7 +74,7 @@ func groupScript(keyword, help string, of func(*vrrp.NotifyConfig) **vrrp.Comman
 func (p *parser) members(w words, name, kind string, listed *bool, old []string) []string {
 	if *listed {
 		p.errorf("Group list already specified for sync group %s", name)
-		p.skipBlock()
+		p.refuseBlock()
 		return old
 	}
 	var members []string
@@ -102,13 +102,13 @@ type trackGroup struct {
 func readTrackGroup(p *parser, c *Config, w words) {
 	if w.len() != 2 {
 		p.errorf("track_group must have a name - skipping")
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	name := p.word(w, 1)
 	if p.trackGroups[name] {
 		p.errorf("track_group %s already defined", name)
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	g := &trackGroup{}

@@ -137,8 +137,7 @@ func (l *lexer) line(s string, raw bool) {
 	if strings.IndexByte(s, '$') >= 0 {
 		var changed bool
 		if s, changed = l.substitute(s); changed {
-			s, _ = uncomment(s)
-			s = trimEnd(strings.TrimLeft(s, blanks))
+			s = l.withoutComment(strings.TrimLeft(s, blanks))
 		}
 	}
 	if kind, pattern, ok := isInclude(s); ok {
@@ -169,7 +168,11 @@ func (l *lexer) insideExpansion() bool {
 func (l *lexer) trim(s string) string {
 	body := strings.TrimLeft(s, blanks)
 	l.at.column += int32(len(s) - len(body))
-	body, open := uncomment(body)
+	return l.withoutComment(body)
+}
+
+func (l *lexer) withoutComment(s string) string {
+	body, open := uncomment(s)
 	if open {
 		l.message(GeneralError, "Unterminated quote '%s'", strings.TrimRight(body, blanks))
 	}

@@ -49,7 +49,7 @@ func newConfig(env *Env) *Config {
 	g.ChildWait = 5 * time.Second
 	g.RouterID = env.HostName
 	g.NetNamespace = env.Namespace
-	g.SMTPPort, g.SMTPTimeout = 25, 30*time.Second
+	g.SMTPPort = 25
 	g.StartupTimeout, g.ShutdownTimeout = 10*time.Second, 10*time.Second
 	g.JSONVersion = 1
 	g.MinAutoPriorityDelay = time.Second

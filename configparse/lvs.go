@@ -59,7 +59,7 @@ func readService(p *parser, cfg *Config, w words) {
 	cfg.HasChecker = true
 	s := &serviceDraft{}
 	if !p.serviceTarget(s, w) {
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	s.cfg.Line = p.place(w)
@@ -498,7 +498,7 @@ func readServer(p *parser, s *serviceDraft, w words) {
 			port = p.word(w, 2)
 		}
 		p.errorf("Invalid real server ip address/port %s/%s - skipping", p.opt(w, 1), port)
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	r := &serverDraft{forward: s.forward, service: s}

@@ -19,7 +19,7 @@ func readNexthops(p *parser, r *routeLine, w words) {
 	}
 	for r.w.optional(r.i) == "nexthop" {
 		r.i++
-		h := vrrp.NextHop{Weight: 1}
+		var h vrrp.NextHop
 		if !p.nexthop(r, &h) {
 			return
 		}

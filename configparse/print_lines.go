@@ -128,7 +128,7 @@ func routeText(r *vrrp.Route) string {
 		w.add("nexthop")
 		w.addr("via", h.Via)
 		w.text("dev", h.Interface)
-		w.number("weight", int64(h.Weight), h.Weight != 1)
+		w.number("weight", int64(h.Weight), h.Weight != 0)
 		w.flag("onlink", h.OnLink)
 		if h.Realms != 0 {
 			w.add("realms", realmsText(h.Realms))

@@ -398,7 +398,7 @@ func (o *printer) bfd(sessions []bfd.Config) {
 		}
 		o.flag("vrrp", s.ToVRRP && !s.ToChecker)
 		o.flag("checker", s.ToChecker && !s.ToVRRP)
-		if s.Weight != 0 {
+		if s.Weight != 0 || s.Reverse {
 			direction := ""
 			if s.Reverse {
 				direction = "reverse"

@@ -32,6 +32,12 @@ func roundTrip(t *testing.T, cfg *Config, env Env) {
 		return // what was read before the fatal finding is not completed
 	}
 	text := Print(cfg)
+	for i, line := range strings.Split(text, "\n") {
+		// A definition may have made a statement longer than a line can be.
+		if len(line) >= maxLine && strings.HasPrefix(line, " ") {
+			t.Errorf("line %d has %d characters and is still indented", i+1, len(line))
+		}
+	}
 	again, problems := Load(Files{"FILE": text}, "FILE", env)
 	if diff := cmp.Diff(cfg, again, sameConfig...); diff != "" {
 		if len(diff) > 1500 {
@@ -44,6 +50,18 @@ func roundTrip(t *testing.T, cfg *Config, env Env) {
 				t.Logf("%s: %s", m, lines[max(m.Line-1, 0)])
 			}
 		}
+	}
+}
+
+func TestPrintSeeds(t *testing.T) {
+	for name, text := range seedFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			cfg, problems := Load(Files{"FILE": text}, "FILE", labEnv())
+			if ExitStatus(problems) == ExitMissing {
+				t.Fatalf("ends early: %v", problems[len(problems)-1])
+			}
+			roundTrip(t, cfg, labEnv())
+		})
 	}
 }
 

@@ -90,7 +90,9 @@ func (o *printer) trackScript(s *vrrp.ScriptConfig) {
 	o.open("vrrp_script", quote(s.Name))
 	o.line("script", scriptWord(s.Command.Text, s.Command.Argv))
 	o.line("interval", secondsWord(s.Interval))
-	o.line("timeout", secondsWord(s.Timeout))
+	if s.Timeout != 0 {
+		o.line("timeout", secondsWord(s.Timeout))
+	}
 	o.line("rise", itoa(s.Rise))
 	o.line("fall", itoa(s.Fall))
 	o.weight(s.Weight, s.Reverse)

@@ -15,8 +15,14 @@ type printer struct {
 // line writes one statement. Empty words are left out, so an optional value
 // that is not there needs no branch; a value that may be empty is quoted.
 func (o *printer) line(keyword string, rest ...string) {
-	for range o.depth {
-		o.b.WriteString("    ")
+	size := len(keyword)
+	for _, w := range rest {
+		size += 1 + len(w)
+	}
+	if size+4*o.depth < maxLine-1 { // else blanks would make the line too long to be read
+		for range o.depth {
+			o.b.WriteString("    ")
+		}
 	}
 	o.b.WriteString(keyword)
 	for _, w := range rest {

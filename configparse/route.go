@@ -196,7 +196,7 @@ func (p *parser) finishRoute(r *routeLine) (vrrp.Route, bool) {
 		}
 	}
 	if r.or.IsValid() {
-		r.NextHops = []vrrp.NextHop{{Via: r.Via, Interface: r.Interface, Weight: 1}, {Via: r.or, Interface: r.Interface, Weight: 1}}
+		r.NextHops = []vrrp.NextHop{{Via: r.Via, Interface: r.Interface}, {Via: r.or, Interface: r.Interface}}
 		r.Via, r.Interface = netip.Addr{}, ""
 	}
 	if !r.NoTrack && r.Protocol != protoKeepalived {

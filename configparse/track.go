@@ -216,9 +216,8 @@ var instanceTracks = trackBlocks((*instance).tracks)
 type trackedScript struct {
 	vrrp.ScriptConfig
 
-	timeoutSet bool
-	userBad    bool
-	userGiven  bool
+	userBad   bool
+	userGiven bool
 }
 
 func readScript(p *parser, c *Config, w words) {
@@ -236,9 +235,6 @@ func readScript(p *parser, c *Config, w words) {
 	if !s.userGiven && !p.defaultUser(&s.Command) {
 		p.errorf("Unable to set default user for vrrp script %s - removing", s.Name)
 		return
-	}
-	if !s.timeoutSet {
-		s.Timeout = s.Interval
 	}
 	c.VRRP.Scripts = append(c.VRRP.Scripts, s.ScriptConfig)
 	if _, ok := p.scripts[s.Name]; !ok { // of repeated names the first is found
@@ -271,7 +267,7 @@ var scriptBlock = block[trackedScript]{
 		set: func(p *parser, s *trackedScript, w words) {
 			if d, ok := p.scriptTime(s, w, "(%s): vrrp script timeout '%s' invalid - ignoring",
 				"(%s): vrrp script timeout must be greater than 0, setting to 1"); ok {
-				s.Timeout, s.timeoutSet = d, true
+				s.Timeout = d
 			}
 		}},
 	"weight": {takes: "INT -253..253 [reverse]", help: "priority change; 0 = FAULT on failure", acts: "vrrp",
@@ -299,7 +295,7 @@ var scriptBlock = block[trackedScript]{
 			s.userGiven = true
 			if s.userBad = !p.setUser(&s.Command, p.word(w, 1), p.opt(w, 2)); s.userBad {
 				p.column = 0
-				p.errorf("Unable to set uid/gid for script '%s'", s.Command.Text)
+				p.errorf("Unable to set uid/gid for script '%s'", strings.Join(s.Command.Argv, "' '"))
 			}
 		}},
 	"init_fail": {takes: "none", help: "start as failed; without effect, as in the original",

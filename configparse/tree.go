@@ -123,18 +123,38 @@ func (p *parser) brace(it item) {
 	}
 }
 
-// skipBlock passes over a block without looking at it.
+// skipBlock passes over a block that is another pass's business.
 func (p *parser) skipBlock() {
+	it, ok := p.read()
+	switch {
+	case !ok:
+	case it.kind != itemOpen:
+		p.unread(it)
+	default:
+		p.skipBody()
+	}
+}
+
+// refuseBlock passes over a block whose beginning was not accepted. Without
+// the brace its lines are passed over all the same.
+func (p *parser) refuseBlock() {
 	it, ok := p.read()
 	if !ok {
 		return
 	}
 	if it.kind != itemOpen {
-		p.unread(it)
-		return
+		p.classf(MissingOpen, "Missing '{' at beginning of configuration block")
 	}
+	if it.kind != itemClose {
+		p.skipBody()
+	}
+}
+
+// skipBody reads up to the end of the block that is open.
+func (p *parser) skipBody() {
 	for depth := 1; depth > 0; {
-		if it, ok = p.read(); !ok {
+		it, ok := p.read()
+		if !ok {
 			return
 		}
 		switch it.kind {

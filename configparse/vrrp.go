@@ -58,13 +58,13 @@ func readInstance(p *parser, c *Config, w words) {
 	c.HasVRRP = true
 	if w.len() != 2 {
 		p.errorf("vrrp_instance must have a name")
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	name := p.word(w, 1)
 	if p.instance(name) != nil {
 		p.errorf("vrrp instance %s already defined", name)
-		p.skipBlock()
+		p.refuseBlock()
 		return
 	}
 	in := newInstance(p, name, w)
@@ -324,12 +324,12 @@ func (p *parser) peer(in *instance, line words) {
 	peer := vrrp.Peer{Addr: a, MaxTTL: math.MaxUint8}
 	for i := 1; line.has(i); i += 2 {
 		option := p.word(line, i)
-		if option != "min_ttl" && option != "max_ttl" {
-			p.inst(in, "%s - unknown unicast_peer option %s", s, option)
-			break
-		}
 		if !line.has(i + 1) {
 			p.inst(in, "%s - %s is missing a value", s, option)
+			break
+		}
+		if option != "min_ttl" && option != "max_ttl" {
+			p.inst(in, "%s - unknown unicast_peer option %s", s, option)
 			break
 		}
 		n, ok := p.unsigned(line, i+1, 0, math.MaxUint8, strict)
@@ -399,14 +399,18 @@ func readDestination(p *parser, in *instance, w words) {
 	switch {
 	case !ok:
 		p.inst(in, "malformed mcast dest address %s. Skipping...", s)
+		return
 	case in.family != 0 && in.family != family(a):
 		p.inst(in, "mcast dest address %s MUST match VRRP instance family. Skipping...", s)
+		return
+	}
+	in.setFamily(a) // also of an address that is not taken
+	switch {
 	case a.Is4() && !isMulticast(a):
 		p.inst(in, "mcast_dst_ip %s not multicast. Skipping...", s)
 	case a.Is6() && !a.IsLinkLocalMulticast():
 		p.inst(in, "mcast_dst_ip %s not link-local multicast. Skipping...", s)
 	default:
-		in.setFamily(a)
 		in.Destination = a
 	}
 }

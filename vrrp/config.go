@@ -357,7 +357,7 @@ type ScriptConfig struct {
 	Name     string
 	Command  Command
 	Interval time.Duration // ms resolution
-	Timeout  time.Duration
+	Timeout  time.Duration // 0 = not given: the interval
 	Rise     int
 	Fall     int
 	Weight   int

@@ -66,7 +66,7 @@ type RouteMetric struct {
 type NextHop struct {
 	Via       netip.Addr
 	Interface string
-	Weight    int // 1..256
+	Weight    int // 1..256; 0 = not given, which counts as 1
 	OnLink    bool
 	Realms    uint32
 	Encap     *Encap

@@ -46,7 +46,7 @@ func globalNames(t *text, g *configparse.Global) {
 		t.lineIf(n.name != "", " %s process name = %s", n.label, n.name)
 	}
 	t.line(" %s symlinks in script paths", choose(g.UseSymlinkPaths, "Keep", "Replace"))
-	t.line(" Router ID = %s", g.RouterID)
+	t.line(" Router ID = %s", orDefault(g.RouterID, "[unknown]"))
 }
 
 func orDefault(s, otherwise string) string {
@@ -72,9 +72,9 @@ func globalMail(t *text, g *configparse.Global) {
 		t.line(" Smtp server port = %d", g.SMTPPort)
 	}
 	t.lineIf(g.SMTPHelo != "", " Smtp HELO name = %s", g.SMTPHelo)
-	t.lineIf(g.SMTPServer != "", " Smtp server connection timeout = %d", seconds(g.SMTPTimeout))
+	t.lineIf(g.SMTPTimeout != 0, " Smtp server connection timeout = %d", seconds(g.SMTPTimeout))
 	t.lineIf(g.EmailFrom != "", " Email notification from = %s", g.EmailFrom)
-	if len(g.Emails) > 0 {
+	if g.EmailFrom != "" && len(g.Emails) > 0 { // the original lists them only below a sender
 		t.line(" Email notification to:")
 		for _, a := range g.Emails {
 			t.line("   %s", a)
@@ -100,13 +100,18 @@ func globalReload(t *text, g *configparse.Global, at time.Time) {
 			t.line(" Reload scheduled for %s", at.Local().Format("2006-01-02 15:04:05"))
 		}
 	}
-	t.lineIf(g.ReloadFile, " Reload_file = %s", orDefault(g.ReloadFilePath, "/run/keepalived.reload"))
+	marker := "/run/keepalived.reload"
+	if g.UsePIDDir || g.Instance != "" || g.NetNamespace != "" {
+		marker = "/run/keepalived/keepalived.reload"
+	}
+	t.lineIf(g.ReloadFile, " Reload_file = %s", orDefault(g.ReloadFilePath, marker))
 	t.lineIf(g.ConfigSaveDir != "", " config save directory = %s", g.ConfigSaveDir)
 	t.lineIf(g.DataUseInstance, " Use instance name in data dumps")
 	script(t, "Startup script", g.Startup, ",", g.StartupTimeout)
 	script(t, "Shutdown script", g.Shutdown, "", g.ShutdownTimeout)
 	t.line(" keep script symlinks = %t", g.UseSymlinkPaths)
 	t.line(" Dynamic interfaces = %t", g.DynamicInterfaces)
+	t.lineIf(g.DynamicInterfaces, " Allow interface changes = %t", g.AllowIfChanges)
 	t.lineIf(g.AllowIfChanges, " Allow interface changes")
 	t.lineIf(g.NoEmailFaults, " Send emails for fault transitions = off")
 }
@@ -202,6 +207,7 @@ func globalVRRP(t *text, c *configparse.Config, complete bool) {
 		t.line(" Iptables input chain = %s", f.IPTablesIn)
 		t.lineIf(f.IPTablesOut != "", " Iptables output chain = %s", f.IPTablesOut)
 		t.line(" Using ipsets = %t", !f.IPSetsOff)
+		globalIPSets(t, f)
 	}
 	if f.NFTables != "" {
 		t.line(" nftables table name = %s", f.NFTables)
@@ -223,6 +229,26 @@ func globalVRRP(t *text, c *configparse.Config, complete bool) {
 		t.line(" Max auto priority = %d", g.MaxAutoPriority)
 	}
 	t.line(" Min auto priority delay = %d usecs", g.MinAutoPriorityDelay.Microseconds())
+}
+
+// globalIPSets names the sets; the first name gives the others their beginning.
+func globalIPSets(t *text, f *vrrp.FirewallOptions) {
+	if f.IPSetsOff {
+		return
+	}
+	first := "keepalived"
+	if len(f.IPSets) > 0 {
+		first = f.IPSets[0]
+	}
+	for i, set := range []struct{ label, suffix string }{
+		{"IPv4 address", ""}, {"IPv6 address", "6"}, {"IPv6 address,iface", "_if6"}, {"IGMP", "_igmp"}, {"MLD", "_mld"}, {"ND", "_nd"},
+	} {
+		name := first + set.suffix
+		if i < len(f.IPSets) {
+			name = f.IPSets[i]
+		}
+		t.line(" ipset %s set = %s", set.label, name)
+	}
 }
 
 func globalProcesses(t *text, g *configparse.Global) {
@@ -270,7 +296,7 @@ func globalSurfaces(t *text, g *configparse.Global) {
 	if g.ScriptUser != nil {
 		owner = *g.ScriptUser
 	}
-	t.line(" Default script %s", ids(&owner))
+	t.lineIf(g.ScriptUser != nil || !g.ScriptSecurity, " Default script %s", ids(&owner))
 }
 
 func globalBuffers(t *text, c *configparse.Config) {

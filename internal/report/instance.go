@@ -106,9 +106,10 @@ func instanceInterface(t *text, c *vrrp.InstanceConfig, running bool) {
 		}
 		t.lineIf(m.AllAddrs, "     Use VMAC for VIPs on other interfaces")
 		t.lineIf(m.GroupSet, "     Interface group %d", m.Group)
-		t.line("   Interface = %s, vmac on %s%s", device, c.Interface, choose(m.XmitBase, ", xmit base i/f", ""))
-	} else if c.Interface != "" {
-		t.line("   Interface = %s", c.Interface)
+		t.line("   Interface = %s, %s on %s%s", device, choose(m.IPVLAN, "ipvlan", "vmac"), c.Interface, choose(m.XmitBase, ", xmit base i/f", ""))
+	} else {
+		t.lineIf(m != nil && m.AllAddrs, "     Use VMAC for VIPs on other interfaces")
+		t.lineIf(c.Interface != "", "   Interface = %s", c.Interface)
 	}
 	t.lineIf(c.VRF != "", "   VRF = %s", c.VRF)
 }
@@ -116,7 +117,7 @@ func instanceInterface(t *text, c *vrrp.InstanceConfig, running bool) {
 func ipvlanDetail(m *vrrp.VMACConfig) string {
 	s := ""
 	if m.Address.IsValid() {
-		s = ", i/f address = " + m.Address.String()
+		s = ", i/f address = " + prefix(m.Address)
 	}
 	return s + ", type " + [...]string{"bridge", "private", "vepa"}[m.IPVLANMode]
 }
@@ -133,7 +134,7 @@ func instanceAnnounce(t *text, c *vrrp.InstanceConfig) {
 	t.lineIf(g.ExtraInterval != 0, "   Gratuitous ARP for each secondary %s = %d", choose(g.ExtraAll, "i/f", "VMAC"), seconds(g.ExtraInterval))
 	t.line("   Send advert after receive lower priority advert = %t", !c.LowerPrioNoAdvert)
 	t.line("   Send advert after receive higher priority advert = %t", c.HigherPrioSendAdvert)
-	t.lineIf(c.Priority == 255 && c.OwnerIgnoreAdverts, "   Address owner ignores received adverts")
+	t.lineIf(c.Priority == 255, "   Address owner ignores received adverts = %t", c.OwnerIgnoreAdverts)
 }
 
 func (v VRRP) election(t *text, in *vrrp.InstanceSnapshot) {
@@ -188,7 +189,7 @@ func contribution(x vrrp.TrackedSnapshot) int {
 func instanceAuth(t *text, c *vrrp.InstanceConfig) {
 	if c.Version == 2 {
 		t.line("   Authentication type = %s", [...]string{"none", "SIMPLE_PASSWORD", "IPSEC_AH"}[c.Auth.Type])
-		t.lineIf(c.Auth.Type != vrrp.AuthNone, "   Password = ********")
+		t.lineIf(c.Auth.Type == vrrp.AuthPass, "   Password = ********")
 	}
 	if h := c.HMAC; h != nil {
 		t.line("   Authentication extension = HMAC-SHA256-128")
@@ -256,13 +257,9 @@ func (v VRRP) addresses(t *text, in *vrrp.InstanceSnapshot) {
 // address is a VIP as the dump shows it, on the interface that carries it.
 func (v VRRP) address(a vrrp.Address, in *vrrp.InstanceSnapshot) string {
 	c := in.Config
-	device := orDefault(c.Device, c.Interface)
-	name := a.Interface
-	if name == "" {
-		name = device
-	}
-	if name != c.Interface && name == device && c.VMAC != nil {
-		name += "@" + c.Interface
+	name := orDefault(a.Interface, c.Interface)
+	if name == c.Interface && a.Prefix.Addr().Is6() == c.IPv6 && c.Device != "" && c.Device != c.Interface {
+		name = c.Device + "@" + c.Interface
 	}
 	return Address(a, name, v.Running && in.Holding)
 }

@@ -42,15 +42,14 @@ func Address(a vrrp.Address, device string, set bool) string {
 	if a.TrackGroup != "" {
 		fmt.Fprintf(&b, " track_group %s", a.TrackGroup)
 	}
-	if a.Prefix.Addr().Is6() && a.PreferredSet {
-		switch a.PreferredLft {
-		case 0:
-			b.WriteString(" deprecated")
-		case vrrp.ForeverLft:
-			b.WriteString(" preferred_lft forever")
-		default:
-			fmt.Fprintf(&b, " preferred_lft %d", a.PreferredLft)
-		}
+	switch {
+	case !a.Prefix.Addr().Is6():
+	case !a.PreferredSet || a.PreferredLft == vrrp.ForeverLft:
+		b.WriteString(" preferred_lft forever")
+	case a.PreferredLft == 0:
+		b.WriteString(" deprecated")
+	default:
+		fmt.Fprintf(&b, " preferred_lft %d", a.PreferredLft)
 	}
 	if set {
 		b.WriteString(" set")
@@ -90,69 +89,116 @@ var routeTypes = map[uint8]string{
 // Route is one route as the dumps show it.
 func Route(r vrrp.Route) string {
 	var b strings.Builder
-	b.WriteString([...]string{"prepend", "append", "add"}[r.Mode])
+	add := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	addIf := func(ok bool, format string, args ...any) {
+		if ok {
+			add(format, args...)
+		}
+	}
+	add("%s", [...]string{"prepend", "append", "add"}[r.Mode])
 	if name, ok := routeTypes[r.Type]; ok {
-		b.WriteString(" " + name)
+		add(" %s", name)
 	}
-	dst := "default"
-	if r.Dst.Bits() > 0 {
-		dst = prefix(r.Dst)
+	add(" %s", prefix(r.Dst))
+	addIf(r.Source.IsValid(), " src %s", r.Source)
+	addIf(r.From.IsValid(), " from %s", prefix(r.From))
+	addIf(r.TOS != 0, " tos %d", r.TOS)
+	addIf(r.Via.IsValid(), " via %s %s", family(r.Via), r.Via)
+	addIf(r.Interface != "", " dev %s", r.Interface)
+	addIf(r.Table != 0 && r.Table != mainTable, " table %d", r.Table)
+	addIf(!r.NoTrack || r.Protocol != ourProtocol, " proto %d", r.Protocol)
+	addIf(r.ScopeSet && r.Scope != 0, " scope %d", r.Scope)
+	addIf(r.HasMetric, " metric %d", r.Metric)
+	addIf(r.Realms != 0, " realm %s", realmsText(r.Realms))
+	addIf(r.OnLink, " onlink")
+	addIf(r.HasExpiry, " expires %d", r.Expires)
+	metricsText(add, &r)
+	for i := range r.NextHops {
+		nextHopText(add, &r.NextHops[i])
 	}
-	b.WriteString(" " + dst)
-	if r.Source.IsValid() {
-		fmt.Fprintf(&b, " src %s", r.Source)
-	}
-	if r.From.IsValid() {
-		fmt.Fprintf(&b, " from %s", prefix(r.From))
-	}
-	if r.Via.IsValid() {
-		fmt.Fprintf(&b, " via %s %s", family(r.Via), r.Via)
-	}
-	if r.Interface != "" {
-		fmt.Fprintf(&b, " dev %s", r.Interface)
-	}
-	if r.Table != 0 && r.Table != 254 {
-		fmt.Fprintf(&b, " table %d", r.Table)
-	}
-	if r.TOS != 0 {
-		fmt.Fprintf(&b, " tos %#x", r.TOS)
-	}
-	fmt.Fprintf(&b, " proto %d", r.Protocol)
-	if r.ScopeSet && r.Scope != 0 {
-		fmt.Fprintf(&b, " scope %s", scope(r.Scope))
-	}
-	if r.HasMetric {
-		fmt.Fprintf(&b, " metric %d", r.Metric)
-	}
-	if r.OnLink {
-		b.WriteString(" onlink")
-	}
-	for _, h := range r.NextHops {
-		b.WriteString(" nexthop")
-		if h.Via.IsValid() {
-			fmt.Fprintf(&b, " via %s %s", family(h.Via), h.Via)
-		}
-		if h.Interface != "" {
-			fmt.Fprintf(&b, " dev %s", h.Interface)
-		}
-		if h.Weight > 0 {
-			fmt.Fprintf(&b, " weight %d", h.Weight)
-		}
-	}
-	if r.NoTrack {
-		b.WriteString(" no_track")
-	}
-	if r.TrackGroup != "" {
-		fmt.Fprintf(&b, " track_group %s", r.TrackGroup)
-	}
+	addIf(r.NoTrack, " no_track")
+	addIf(r.TrackGroup != "", " track_group %s", r.TrackGroup)
 	return b.String()
+}
+
+// Numbers that the kernel gives to the main table and to routes of keepalived.
+const (
+	mainTable   = 254
+	ourProtocol = 18
+)
+
+func realmsText(n uint32) string {
+	if n>>16 != 0 {
+		return fmt.Sprintf("%d/%d", n>>16, n&0xffff)
+	}
+	return fmt.Sprint(n)
+}
+
+// dumpMetrics are the RTAX_* metrics in the order of the dumps.
+var dumpMetrics = []struct {
+	kind uint16
+	name string
+}{
+	{4, "rtt"}, {5, "rttvar"}, {13, "rto_min"}, {12, "features"}, {2, "mtu"}, {3, "window"}, {6, "ssthresh"}, {7, "cwnd"},
+	{8, "advmss"}, {9, "reordering"}, {10, "hoplimit"}, {11, "initcwnd"}, {14, "initrwnd"}, {15, "quickack"}, {17, "fastopen_no_cookie"},
+}
+
+func metricsText(add func(string, ...any), r *vrrp.Route) {
+	for _, d := range dumpMetrics {
+		for _, m := range r.Metrics {
+			if m.Kind != d.kind {
+				continue
+			}
+			lock := choose(m.Lock, " lock", "")
+			switch d.name {
+			case "rtt": // the kernel counts eighths and quarters of a millisecond
+				add(" rtt%s %dms", lock, m.Value/8)
+			case "rttvar":
+				add(" rttvar%s %dms", lock, m.Value/4)
+			case "rto_min":
+				add(" rto_min%s %dms", lock, m.Value)
+			case "features":
+				add(" features ecn")
+			default:
+				add(" %s%s %d", d.name, lock, m.Value)
+			}
+		}
+	}
+	if r.Congestion != "" {
+		add(" congctl%s %s", choose(r.CongestLock, " lock", ""), r.Congestion)
+	}
+	if r.PrefSet {
+		add(" pref %s", map[uint8]string{0: "medium", 1: "high", 3: "low"}[r.Pref])
+	}
+	if r.TTLPropag >= 0 {
+		add(" ttl-propagate %s", enabled(r.TTLPropag == 1))
+	}
+}
+
+func nextHopText(add func(string, ...any), h *vrrp.NextHop) {
+	add(" nexthop")
+	if h.Via.IsValid() {
+		add(" via %s %s", family(h.Via), h.Via)
+	}
+	if h.Interface != "" {
+		add(" dev %s", h.Interface)
+	}
+	if h.Weight > 0 {
+		add(" weight %d", h.Weight)
+	}
+	if h.OnLink {
+		add(" onlink")
+	}
+	if h.Realms != 0 {
+		add(" realm %s", realmsText(h.Realms))
+	}
 }
 
 func family(a netip.Addr) string { return choose(a.Is4(), "inet", "inet6") }
 
 var ruleActions = map[vrrp.RuleAction]string{
 	vrrp.RuleNop: "nop", vrrp.RuleBlackhole: "blackhole", vrrp.RuleUnreachable: "unreachable",
-	vrrp.RuleProhibit: "prohibit", vrrp.RuleL3MDev: "l3mdev",
+	vrrp.RuleProhibit: "prohibit",
 }
 
 // Rule is one rule as the dumps show it.
@@ -162,7 +208,7 @@ func Rule(r vrrp.Rule) string {
 		b.WriteString("not ")
 	}
 	from := "all"
-	if r.From.IsValid() && r.From.Bits() > 0 {
+	if r.From.IsValid() {
 		from = prefix(r.From)
 	}
 	fmt.Fprintf(&b, "from %s", from)
@@ -194,9 +240,15 @@ func Rule(r vrrp.Rule) string {
 	if r.IPProto != 0 {
 		fmt.Fprintf(&b, " ipproto %d", r.IPProto)
 	}
+	if r.Action == vrrp.RuleL3MDev {
+		b.WriteString(" l3mdev")
+	}
 	fmt.Fprintf(&b, " protocol %d", r.Protocol)
+	if r.Realms != 0 {
+		fmt.Fprintf(&b, " realms %s", realmsText(r.Realms))
+	}
 	switch r.Action {
-	case vrrp.RuleTable:
+	case vrrp.RuleTable, vrrp.RuleL3MDev:
 		fmt.Fprintf(&b, " lookup %d", r.Table)
 	case vrrp.RuleGoto:
 		fmt.Fprintf(&b, " goto %d", r.Goto)

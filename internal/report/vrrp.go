@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/bfd"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
@@ -212,7 +213,7 @@ func (v VRRP) groups(t *text) {
 		}
 		t.lineIf(c.TrackWeights, "   sync group tracking weight set")
 		t.line("   Using smtp notification = %s", yes(c.Notify.SMTPAlert))
-		t.lineIf(c.Notify.PriorityChanges, "   Notify priority changes = true")
+		t.lineIf(c.Notify.PriorityChanges, "   Notify priority changes = yes")
 		tracked(t, "   Tracked interfaces :", c.TrackInterfaces, "")
 		tracked(t, "   Tracked scripts :", c.TrackScripts, "")
 		tracked(t, "   Tracked files :", c.TrackFiles, ",")
@@ -233,12 +234,23 @@ func tracked(t *text, title string, list []vrrp.Track, sep string) {
 	}
 }
 
-// followers lists the instances that follow an object.
-func (v VRRP) followers(t *text, name string, of func(*vrrp.InstanceConfig) []vrrp.Track) {
+// followers lists the instances that follow an object, by themselves or
+// through their group.
+func (v VRRP) followers(t *text, name string, of func(*vrrp.InstanceConfig) []vrrp.Track, ofGroup func(*vrrp.GroupConfig) []vrrp.Track) {
+	first := true
 	for _, in := range v.Snapshot.Instances {
-		for _, x := range of(in.Config) {
+		list := of(in.Config)
+		for i := range v.Snapshot.Groups {
+			if g := v.Snapshot.Groups[i].Config; slices.Contains(g.Members, in.Name) {
+				list = slices.Concat(list, ofGroup(g))
+			}
+		}
+		for _, x := range list {
 			if x.Name == name {
+				t.lineIf(first, "   Tracking instances :")
+				first = false
 				t.line("     %s, weight %d%s", in.Name, x.Weight, choose(x.Reverse, " reverse", ""))
+				break
 			}
 		}
 	}
@@ -264,8 +276,8 @@ func (v VRRP) scripts(t *text) {
 		t.lineIf(v.Running, "   Status = %s", choose(st.Good, "GOOD", "BAD"))
 		t.line("   Script uid:gid = %d:%d", s.Command.UID, s.Command.GID)
 		t.line("   VRRP instances :")
-		t.line("   Tracking instances :")
-		v.followers(t, s.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackScripts })
+		v.followers(t, s.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackScripts },
+			func(g *vrrp.GroupConfig) []vrrp.Track { return g.TrackScripts })
 		t.lineIf(v.Running, "   State = %s", orDefault(st.State, "idle"))
 	}
 }
@@ -287,8 +299,8 @@ func (v VRRP) files(t *text) {
 		t.line("   File = %s", f.Path)
 		t.line("   Status = %d", v.Files[f.Name])
 		t.line("   Weight = %d%s", f.Weight, choose(f.Reverse, " reverse", ""))
-		t.line("   Tracking instances :")
-		v.followers(t, f.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackFiles })
+		v.followers(t, f.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackFiles },
+			func(g *vrrp.GroupConfig) []vrrp.Track { return g.TrackFiles })
 	}
 }
 
@@ -302,6 +314,8 @@ func (v VRRP) processes(t *text) {
 		t.line("   Process = %s", p.Path)
 		t.lineIf(len(p.Params) > 0, "   Parameters = %s", strings.Join(p.Params, " "))
 		switch p.Match {
+		case vrrp.MatchNone:
+			t.lineIf(len(p.Params) > 0, "   Param match")
 		case vrrp.MatchExact:
 			t.line("   Param match")
 		case vrrp.MatchInitial:
@@ -321,8 +335,8 @@ func (v VRRP) processes(t *text) {
 			t.line("   Terminate delay timer %srunning", choose(st.TerminateRunning, "", "not "))
 		}
 		t.line("   Full command = %t", p.FullCommand)
-		t.line("   Tracking instances :")
-		v.followers(t, p.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackProcesses })
+		v.followers(t, p.Name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackProcesses },
+			func(g *vrrp.GroupConfig) []vrrp.Track { return g.TrackProcesses })
 	}
 }
 
@@ -332,10 +346,17 @@ func (v VRRP) bfds(t *text) {
 	}
 	for _, name := range v.Config.VRRP.BFD {
 		t.line(" VRRP Track BFD = %s", name)
-		t.line("   Weight = 0")
+		var session bfd.Config
+		for _, b := range v.Config.BFD {
+			if b.Name == name {
+				session = b
+			}
+		}
+		t.line("   Weight = %d%s", session.Weight, choose(session.Reverse, " reverse", ""))
 		t.line("   Bfd is %s", choose(v.BFD[name], "up", "down"))
 		t.line("   Tracking VRRP instances :")
-		v.followers(t, name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackBFD })
+		v.followers(t, name, func(c *vrrp.InstanceConfig) []vrrp.Track { return c.TrackBFD },
+			func(g *vrrp.GroupConfig) []vrrp.Track { return g.TrackBFD })
 	}
 }
 

@@ -1,0 +1,55 @@
+package configparse
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSeen holds what Debian's 2.2.7 was seen to say of snippets that are in
+// no table of the reference: found by changing configurations at random and
+// comparing. Only texts that 2.2.7 and 2.4.3 share by the reference are kept.
+func TestSeen(t *testing.T) {
+	tests := []struct{ name, conf, want string }{
+		{"refused-block-without-brace", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\nvrrp_instance A\n priority 3\n}\n",
+			`(Line 10) Extra '}' found
+(Line 10) Unknown keyword '}'
+(Line 8) vrrp instance A already defined
+(Line 9) Missing '{' at beginning of configuration block
+(Line 9) Unknown keyword 'priority'`},
+		{"nameless-block-without-body", "vrrp_instance\n}\n",
+			`(Line 1) vrrp_instance must have a name
+(Line 2) Extra '}' found
+(Line 2) Missing '{' at beginning of configuration block
+(Line 2) Unknown keyword '}'`},
+		{"script-user-unknown", "vrrp_script a {\n script \"killall -0 x\"\n user nosuchuser\n}\n",
+			`(Line 3) Unable to set uid/gid for script 'killall' '-0' 'x'`},
+		{"multicast-group-that-is-none", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n mcast_dst_ip ff0e::1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(A) No VIP specified; at least one is required
+(Line 4) (A) mcast_dst_ip ff0e::1 not link-local multicast. Skipping...
+(Line 6) (A): address family must match VRRP instance [10.0.0.1] - ignoring`},
+		{"open-quote-behind-a-definition", "$A=eth0\nglobal_defs {\n router_id ${A} \"x\n}\n",
+			`(Line 3) Unmatched quote: 'router_id eth0 "x'
+(Line 3) Unterminated quote 'router_id ${A} "x'
+(Line 3) Unterminated quote 'router_id eth0 "x'`},
+		{"peer-option-without-value", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_peer {\n 10.0.0.1 foo\n 10.0.0.2 foo 3\n 10.0.0.3 min_ttl\n }\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n",
+			`(Line 5) (A) 10.0.0.1 - foo is missing a value
+(Line 6) (A) 10.0.0.2 - unknown unicast_peer option foo
+(Line 7) (A) 10.0.0.3 - min_ttl is missing a value`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, problems := Load(Files{"FILE": tt.conf}, "FILE", labEnv())
+			var got []string
+			for _, p := range problems {
+				if p.Class != ClassLog {
+					got = append(got, p.String())
+				}
+			}
+			if diff := cmp.Diff(strings.Split(tt.want, "\n"), fold(got)); diff != "" {
+				t.Errorf("(-2.2.7 +ours):\n%s", diff)
+			}
+		})
+	}
+}
