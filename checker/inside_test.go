@@ -104,8 +104,43 @@ func TestInside(t *testing.T) {
 			}
 		})
 	}
+	t.Run("out-of-ports", outOfPorts)
 	restore()
 	if after, _ := os.ReadFile(pingGroups); string(after) != string(before) {
 		t.Errorf("ping_group_range is %q afterwards, was %q", after, before)
 	}
+}
+
+// outOfPorts: when every local port to a server is taken, its checks say
+// nothing about it: it stays in the pool, and the log names the fault.
+func outOfPorts(t *testing.T) {
+	const ports = "/proc/sys/net/ipv4/ip_local_port_range"
+	before, err := os.ReadFile(ports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(b []byte) {
+		if err := os.WriteFile(ports, b, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := tcpService(t, hold)
+	r := newRig(t, SchedulerOptions{}, TCPCheck{connection(to)})
+	r.until(t, "the check has succeeded", r.wentWell)
+	set([]byte("40000 40001"))
+	defer set(before)
+	for range 2 {
+		c, err := net.Dial("tcp", to.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	r.lines = nil
+	r.says(t, "not counted: connect failed on this side: Cannot assign requested address", time.Second)
+	if r.said("Removing") {
+		t.Errorf("the server was given up: %q", r.lines)
+	}
+	set(before)
+	r.until(t, "checks go well again", func() bool { return !r.pool.checks[1].fault })
 }

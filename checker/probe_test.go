@@ -229,7 +229,7 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	cert := selfSigned(t)
+	cert := selfSigned(t, nil)
 	serve := func(f func(net.Conn), change ...func(*tls.Config)) func(net.Conn) {
 		return func(c net.Conn) {
 			cfg := &tls.Config{Certificates: []tls.Certificate{cert}}

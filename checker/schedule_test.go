@@ -15,6 +15,7 @@ type bench struct {
 	posts chan func(time.Time)
 	got   map[CheckID][]Result
 	next  func(now time.Time) Next
+	after func() // called after every input; nil: nothing
 }
 
 func newBench(t *testing.T, opt SchedulerOptions) *bench {
@@ -33,8 +34,8 @@ func newBench(t *testing.T, opt SchedulerOptions) *bench {
 // until runs the loop until done says so.
 func (b *bench) until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
-	for !done() {
+	limit := time.After(30 * time.Second)
+	for ; !done(); b.applied() {
 		if next := b.Next(); !next.IsZero() && !time.Now().Before(next) {
 			b.Tick(time.Now())
 			continue
@@ -48,8 +49,14 @@ func (b *bench) until(t *testing.T, what string, done func() bool) {
 			f(time.Now())
 		case <-timer:
 		case <-limit:
-			t.Fatalf("waited 10 s until %s", what)
+			t.Fatalf("waited 30 s until %s", what)
 		}
+	}
+}
+
+func (b *bench) applied() {
+	if b.after != nil {
+		b.after()
 	}
 }
 

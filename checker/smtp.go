@@ -1,6 +1,9 @@
 package checker
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 // smtpLineLimit is the longest reply line that is understood.
 const smtpLineLimit = 512
@@ -72,7 +75,7 @@ func (d *smtpDialog) reply(r *Result) (send []byte, over bool) {
 		want = "250"
 	}
 	if len(line) < 3 || string(line[:3]) != want || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
-		r.Reason, r.Text = d.unexpected(), string(line)
+		r.Reason, r.Text = d.unexpected(), printable(line)
 		return nil, true
 	}
 	if len(line) > 3 && line[3] == '-' {
@@ -83,6 +86,13 @@ func (d *smtpDialog) reply(r *Result) (send []byte, over bool) {
 		return d.hello, false
 	}
 	return []byte("QUIT\r\n"), false
+}
+
+// printable is what a server said, fit for a log: nothing in it can move a
+// terminal's cursor or end a record.
+func printable(b []byte) string {
+	q := strconv.QuoteToASCII(string(b))
+	return q[1 : len(q)-1]
 }
 
 func (d *smtpDialog) unexpected() Reason {
