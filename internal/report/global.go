@@ -209,8 +209,8 @@ func globalVRRP(t *text, c *configparse.Config, complete bool) {
 		t.line(" Using ipsets = %t", !f.IPSetsOff)
 		globalIPSets(t, f)
 	}
-	if f.NFTables != "" {
-		t.line(" nftables table name = %s", f.NFTables)
+	if name := nftTable(&c.VRRP); name != "" {
+		t.line(" nftables table name = %s", name)
 		t.line(" nftables base chain priority = %d", f.NFTablesPriority)
 		t.line(" nftables %sforce use ifindex for link local IPv6", choose(f.NFTablesIfIndex, "", "don't "))
 	}
@@ -342,4 +342,19 @@ func globalBuffers(t *text, c *configparse.Config) {
 	} {
 		t.lineIf(f.name != "", " %s dump file %s", f.label, f.name)
 	}
+}
+
+// nftTable is the table in use: the one named, or the default where an instance
+// needs one to keep packets off its virtual interface.
+func nftTable(c *vrrp.Config) string {
+	f := &c.Firewall
+	if f.NFTables != "" || f.IPTables {
+		return f.NFTables
+	}
+	for i := range c.Instances {
+		if m := c.Instances[i].VMAC; m != nil && !m.IPVLAN {
+			return "keepalived"
+		}
+	}
+	return ""
 }

@@ -64,26 +64,29 @@ func instanceFlags(t *text, c *vrrp.InstanceConfig) {
 
 func (v VRRP) faults(t *text, in *vrrp.InstanceSnapshot) {
 	t.line("   Number of config faults = %d", bit(in.Config.ConfigFault != ""))
+	if !v.Running {
+		return
+	}
 	trackers := 0
 	for _, x := range in.Tracked {
 		if !x.Up && !x.Unknown && x.Track.Weight == 0 && x.What != "interface" {
 			trackers++
 		}
 	}
-	t.lineIf(v.Running, "   Number of tracker faults = %d", trackers)
-	if other := in.Faults - trackers; other > 0 && v.Running {
-		t.line("   Flags of interface faults - i/f down")
-	} else {
+	t.line("   Number of tracker faults = %d", trackers)
+	if len(in.LinkFaults) == 0 {
 		t.line("   Flags of interface faults - (none)")
+	} else {
+		t.line("   Flags of interface faults:")
+		for _, f := range in.LinkFaults {
+			t.line("     %s", f)
+		}
 	}
 	waiting := 0
 	for _, x := range in.Tracked {
 		waiting += bit(x.Unknown)
 	}
 	t.line("   Number of track scripts init = %d", waiting)
-	if !v.Running {
-		return
-	}
 	t.line("   Last transition = %s", stamp(in.Since))
 	if in.Deadline.IsZero() {
 		t.line("   Read timeout = DISABLED")
@@ -151,7 +154,7 @@ func (v VRRP) election(t *text, in *vrrp.InstanceSnapshot) {
 	} else {
 		t.line("   Advert interval = %d milli-sec", c.AdvertInterval.Milliseconds())
 	}
-	t.lineIf(v.Running, "   Last advert sent = %s", epoch(in.LastSent))
+	t.line("   Last advert sent = %s", epoch(in.LastSent))
 	t.line("   Accept = %s", enabled(!c.NoAccept))
 	t.line("   Preempt = %s", enabled(!c.NoPreempt))
 	t.lineIf(c.PreemptDelay != 0 && !c.NoPreempt, "   Preempt delay = %g secs", c.PreemptDelay.Seconds())
@@ -237,9 +240,7 @@ func (v VRRP) addresses(t *text, in *vrrp.InstanceSnapshot) {
 		}
 		t.line("   Unicast checksum compatibility = %s", mode)
 	}
-	if v.Running {
-		v.sockets(t, in)
-	}
+	v.sockets(t, in)
 	if len(c.Routes) > 0 {
 		t.line("   Virtual Routes :")
 		for _, r := range c.Routes {

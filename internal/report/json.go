@@ -209,7 +209,7 @@ func instanceCounters(n *vrrp.Stats) string {
 
 func processData(p vrrp.ProcessConfig, st ProcessState) string {
 	var o object
-	o.text("process", p.Path)
+	o.text("process", p.Name)
 	if len(p.Params) > 0 {
 		o.text("parameters", strings.Join(p.Params, " "))
 	}

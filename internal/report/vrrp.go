@@ -63,7 +63,8 @@ type ProcessState struct {
 type Link struct {
 	Index          int
 	Name           string
-	IPv4, IPv6     []netip.Addr // the first is the one in use
+	IPv4, IPv6     []netip.Addr // candidates for a source, the first is in use: not VIPs; of IPv6 link-local
+	All            []netip.Addr // every address there is
 	MAC, Broadcast net.HardwareAddr
 	Up, Running    bool
 	NoBroadcast    bool
@@ -113,9 +114,7 @@ func (v VRRP) Data() string {
 	v.files(t)
 	v.processes(t)
 	v.bfds(t)
-	if v.Running {
-		v.links(t)
-	}
+	v.links(t)
 	return t.String()
 }
 

@@ -2,6 +2,7 @@ package vrrpd
 
 import (
 	"bytes"
+	"net/netip"
 	"os"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/keepalived-go/keepalived/internal/kernel"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/report"
+	"github.com/keepalived-go/keepalived/vrrp"
 )
 
 // A dump's content is gathered by the loop; it is turned into text and written
@@ -86,8 +88,9 @@ func (d *daemon) report(now time.Time, running bool) report.VRRP {
 		}
 	}
 	d.reportSockets(&v)
+	own := ownAddresses(d.cfg)
 	for _, l := range sortedLinks(d.links.byIndex) {
-		v.Links = append(v.Links, d.reportLink(l))
+		v.Links = append(v.Links, d.reportLink(l, own))
 	}
 	return v
 }
@@ -130,7 +133,23 @@ func (d *daemon) reportSockets(v *report.VRRP) {
 	}
 }
 
-func (d *daemon) reportLink(l kernel.Link) report.Link {
+// ownAddresses are those that this process puts on interfaces.
+func ownAddresses(c *vrrp.Config) map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	add := func(list []vrrp.Address) {
+		for i := range list {
+			own[list[i].Prefix.Addr()] = true
+		}
+	}
+	add(c.StaticAddresses)
+	for i := range c.Instances {
+		add(c.Instances[i].Addresses)
+		add(c.Instances[i].Excluded)
+	}
+	return own
+}
+
+func (d *daemon) reportLink(l kernel.Link, own map[netip.Addr]bool) report.Link {
 	r := report.Link{
 		Index: l.Index, Name: l.Name, MAC: l.MAC, Broadcast: l.Broadcast,
 		Up: l.Flags&unix.IFF_UP != 0, Running: l.Flags&unix.IFF_RUNNING != 0,
@@ -140,11 +159,16 @@ func (d *daemon) reportLink(l kernel.Link) report.Link {
 		Group: l.Group, MTU: l.MTU, RPFilter: -1,
 	}
 	for _, k := range sortedAddrs(d.links.addrs) {
-		if a := k.prefix.Addr(); k.link != l.Index {
+		a := k.prefix.Addr()
+		if k.link != l.Index {
 			continue
-		} else if a.Is4() {
+		}
+		r.All = append(r.All, a)
+		switch {
+		case own[a]:
+		case a.Is4():
 			r.IPv4 = append(r.IPv4, a)
-		} else {
+		case a.IsLinkLocalUnicast():
 			r.IPv6 = append(r.IPv6, a)
 		}
 	}
@@ -168,5 +192,19 @@ func (d *daemon) reportLink(l kernel.Link) report.Link {
 		}
 		_, r.Ours = d.vmacs.ours[l.Name]
 	}
+	d.reportARP(&r)
 	return r
+}
+
+// reportARP shows what a VMAC does to its own interface and to the one below.
+func (d *daemon) reportARP(r *report.Link) {
+	if r.Ours && r.VMAC == "VMAC type private" {
+		r.ARPIgnore, r.RPFilter, r.Promote = 1, 0, 1
+	}
+	for i := range d.cfg.Instances {
+		if c := &d.cfg.Instances[i]; c.VMAC != nil && !c.VMAC.IPVLAN && c.Interface == r.Name {
+			r.ARPResets++
+			r.ARPIgnore, r.ARPFilter, r.RPFilter = 1, 1, 0
+		}
+	}
 }
