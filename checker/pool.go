@@ -55,6 +55,7 @@ type Pool struct {
 	marks    map[groupProtocol]uint32 // nftables_ipvs
 	lastMark uint32
 
+	now     time.Time // of the call under way
 	faults  localFaults
 	effects []Effect
 }
@@ -84,6 +85,7 @@ func (p *Pool) Drain() []Effect {
 // Report takes the result of an attempt and says when the next one is due. The
 // zero Next: not until a Start effect.
 func (p *Pool) Report(now time.Time, id CheckID, res Result) Next {
+	p.now = now
 	c := p.checks[id]
 	if c == nil || res.Reason == Abandoned {
 		return Next{}
@@ -160,6 +162,7 @@ func (p *Pool) suspend(now time.Time, s *service) {
 // File tells the number that a track_file holds; 0 if it is missing or holds
 // none. Call it for every file before the Load that names it.
 func (p *Pool) File(now time.Time, name string, value int64) {
+	p.now = now
 	p.files[name] = value
 	p.eachCheck(func(c *check) {
 		spec, ok := c.cfg.Spec.(FileCheck)
@@ -188,6 +191,7 @@ func (p *Pool) File(now time.Time, name string, value int64) {
 
 // BFD tells that a BFD session went up or down.
 func (p *Pool) BFD(now time.Time, name string, up bool) {
+	p.now = now
 	p.bfd[name] = up
 	p.eachCheck(func(c *check) {
 		spec, ok := c.cfg.Spec.(BFDCheck)

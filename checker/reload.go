@@ -12,7 +12,7 @@ import (
 // is new comes up. The pool keeps pointers into cfg. After Load everything may
 // have changed: compare Want with the kernel.
 func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
-	p.opt = opt
+	p.opt, p.now = opt, now
 	old, oldByID := p.services, p.byID
 	p.services, p.byID = nil, map[ServiceID]*service{}
 	for i := range cfg.Services {
@@ -125,10 +125,10 @@ func (p *Pool) enter(n, o *service) {
 	}
 	for i := range n.cfg.Servers {
 		c := &n.cfg.Servers[i]
-		srv := &server{svc: n, cfg: c, base: c.Weight, name: ServerName(c.Addr, n.cfg.Protocol)}
+		srv := &server{svc: n, cfg: c, base: c.Weight, name: ServerName(c.Addr, n.cfg.Protocol), since: p.now}
 		was := known[c.Addr]
 		if was != nil {
-			srv.alive = was.alive
+			srv.alive, srv.since = was.alive, was.since
 		}
 		p.buildChecks(srv, was)
 		n.servers = append(n.servers, srv)

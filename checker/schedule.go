@@ -123,6 +123,14 @@ func (s *Scheduler) Apply(e Effect) bool {
 	return true
 }
 
+// Due is when a check starts next; zero while it runs, is paused, or unknown.
+func (s *Scheduler) Due(id CheckID) time.Time {
+	if j := s.jobs[id]; j != nil && j.due.index != 0 {
+		return j.next.At
+	}
+	return time.Time{}
+}
+
 func (s *Scheduler) start(e Start) {
 	j := s.jobs[e.ID]
 	if j == nil {

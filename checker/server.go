@@ -29,7 +29,8 @@ type server struct {
 	name   string
 	base   uint32 // the configured weight, or what SNMP set
 	alive  bool
-	failed int // checks that are not up
+	since  time.Time // of alive
+	failed int       // checks that are not up
 	checks []*check
 }
 
@@ -127,7 +128,7 @@ func (p *Pool) bringUp(srv *server) {
 		return
 	}
 	p.log(textServerUp(srv))
-	srv.alive = true
+	srv.alive, srv.since = true, p.now
 	p.changed(srv.svc)
 	p.serverNotice(srv, true)
 	p.weigh(srv.svc, false)
@@ -138,7 +139,7 @@ func (p *Pool) takeDown(srv *server) {
 		return
 	}
 	p.log(textServerDown(srv))
-	srv.alive = false
+	srv.alive, srv.since = false, p.now
 	p.changed(srv.svc)
 	p.serverNotice(srv, false)
 	p.weigh(srv.svc, false)

@@ -1,6 +1,10 @@
 package checker
 
-import "time"
+import (
+	"time"
+
+	"github.com/keepalived-go/keepalived/ipvs"
+)
 
 // CheckStats counts the attempts of one check since the process started.
 type CheckStats struct {
@@ -23,12 +27,14 @@ func (s *CheckStats) note(now time.Time, res Result) {
 
 // ServiceState is what a user may see of one virtual server.
 type ServiceState struct {
+	ID        ServiceID
 	Config    *ServiceConfig
-	Group     *Group // nil unless Target is ByGroup
-	Quorum    bool   // held
-	Sorry     bool   // the sorry server is in use
-	Suspended bool   // by ha_suspend
-	WeightSum uint64 // of the servers that are alive
+	Keys      []ipvs.Key // its services in the kernel: of a group more than one
+	Group     *Group     // nil unless Target is ByGroup
+	Quorum    bool       // held
+	Sorry     bool       // the sorry server is in use
+	Suspended bool       // by ha_suspend
+	WeightSum uint64     // of the servers that are alive
 	Alive     int
 	Mark      uint32 // of nftables_ipvs; 0: none
 	Servers   []ServerState
@@ -38,9 +44,10 @@ type ServiceState struct {
 type ServerState struct {
 	Config *ServerConfig
 	Alive  bool
-	Set    bool  // in the kernel's table
-	Weight int64 // with what its checks add
-	Failed int   // checks that are not up
+	Since  time.Time // of Alive
+	Set    bool      // in the kernel's table
+	Weight int64     // with what its checks add
+	Failed int       // checks that are not up
 	Checks []CheckState
 }
 
@@ -60,10 +67,10 @@ type CheckState struct {
 func (p *Pool) Snapshot() []ServiceState {
 	out := make([]ServiceState, 0, len(p.services))
 	for _, s := range p.services {
-		st := ServiceState{Config: s.cfg, Group: s.group, Quorum: s.quorum, Sorry: s.sorry, Suspended: s.suspended,
+		st := ServiceState{ID: s.id, Config: s.cfg, Keys: s.keys(), Group: s.group, Quorum: s.quorum, Sorry: s.sorry, Suspended: s.suspended,
 			WeightSum: s.sum(), Alive: s.aliveServers(), Mark: s.mark}
 		for _, srv := range s.servers {
-			v := ServerState{Config: srv.cfg, Alive: srv.alive, Weight: srv.weight(), Failed: srv.failed,
+			v := ServerState{Config: srv.cfg, Alive: srv.alive, Since: srv.since, Weight: srv.weight(), Failed: srv.failed,
 				Set: srv.cfg.InhibitOnFailure || srv.alive && !s.sorry}
 			for _, c := range srv.checks {
 				v.Checks = append(v.Checks, CheckState{ID: c.id, Config: c.cfg, Up: c.up, HasRun: c.hasRun,

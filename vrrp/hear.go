@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -137,6 +138,9 @@ func (in *instance) hearsLower(now time.Time, rx *received) {
 	if in.ah != nil {
 		in.ah.seq = max(in.ah.seq, rx.ahSeq+1)
 	}
+	in.odd(now, OddRival, DropNone, rx.src, func() string {
+		return fmt.Sprintf("is master too, with the lower priority %d: it does not hear us", rx.adv.Priority)
+	})
 	if !in.mayAnswer(now) {
 		return
 	}

@@ -77,9 +77,10 @@ type instance struct {
 	waiting int   // unweighted scripts without a result
 	silent  bool  // in fault without having said so: waiting for scripts
 
-	stats Stats
-	index int  // in Router.instances
-	seen  bool // during a reload: the new configuration has it
+	stats    Stats
+	oddities []Oddity
+	index    int  // in Router.instances
+	seen     bool // during a reload: the new configuration has it
 }
 
 // Bounds on what one stream of packets may cause.

@@ -61,6 +61,19 @@ func (in *instance) logDrop(d Drop, rx *received) {
 	}
 }
 
+// refusal is a rejection in words for the operator's status.
+func (in *instance) refusal(d Drop, rx *received) string {
+	text := in.dropText(d, rx)
+	if text == "" {
+		return "not acceptable"
+	}
+	text = text[len("("+in.cfg.Name+") "):]
+	if d == DropChecksum && in.cfg.Version == 3 && fold(sum16(rx.pdu)) == 0 {
+		text += ": it computes them as version 2 does (v3_checksum_as_v2)"
+	}
+	return text
+}
+
 // dropText is a rejection in words.
 func (in *instance) dropText(d Drop, rx *received) string {
 	name, from := in.cfg.Name, rx.src

@@ -3,6 +3,7 @@ package vrrp
 import (
 	"crypto/subtle"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -154,6 +155,9 @@ func (r *Router) reject(in *instance, rx *received, d Drop) {
 	}
 	in.stats.count(d)
 	in.logDrop(d, rx)
+	if d != DropOwner {
+		in.odd(rx.now, OddRefused, d, rx.src, func() string { return in.refusal(d, rx) })
+	}
 	if d.trap() && (in.trapAt.IsZero() || rx.now.Sub(in.trapAt) >= trapGap) {
 		in.trapAt = rx.now
 		r.out = append(r.out, Rejected{Subject: in.subject(), Source: rx.src, Reason: d})
@@ -362,8 +366,12 @@ func (in *instance) checksumOK(rx *received) bool {
 // and said, and the advert accepted all the same (vrrp.md 2.2, 14 and 15).
 func (in *instance) checkAddresses(rx *received) {
 	c := in.cfg
+	differs := func(format string, args ...any) {
+		in.odd(rx.now, OddAddresses, DropNone, rx.src, func() string { return fmt.Sprintf(format, args...) })
+	}
 	if int(rx.adv.Count) != len(c.Addresses) {
 		in.stats.AddressList++
+		differs("announces %d addresses, %d are configured here", rx.adv.Count, len(c.Addresses))
 		if in.once(onceCount) {
 			in.r.info("(%s) expected %d VIPs but received %d", c.Name, len(c.Addresses), rx.adv.Count)
 		}
@@ -377,11 +385,15 @@ func (in *instance) checkAddresses(rx *received) {
 			continue
 		}
 		in.stats.AddressList++
+		differs("does not announce %v", own)
 		if in.once(onceAddress) {
 			in.r.info("(%s) ip address associated with VRID %d not present in advert from %v: %v",
 				c.Name, c.VRID, rx.src, own)
 		}
 		return
+	}
+	if int(rx.adv.Count) == len(c.Addresses) {
+		in.notOdd(OddAddresses, rx.src)
 	}
 }
 

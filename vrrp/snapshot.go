@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot returns all there is to see.
 func (r *Router) Snapshot(now time.Time) Snapshot {
@@ -49,6 +52,7 @@ func (in *instance) snapshot() InstanceSnapshot {
 		IPID: in.ipID, Stats: in.stats, LastSent: in.lastSent, LinkFaults: in.linkFaults(),
 		Waiting: in.waiting, Socket: in.socket, Total: int(in.cfg.Priority) + in.contributions(),
 	}
+	s.Oddities = slices.Clone(in.oddities)
 	if in.wake.armed() {
 		s.Deadline = in.wake.at
 	}

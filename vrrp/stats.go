@@ -100,6 +100,9 @@ type InstanceSnapshot struct {
 	Group string // sync group, empty = none
 	// Tracked is the state of what the instance follows, for dumps.
 	Tracked []TrackedSnapshot
+	// Oddities are other routers' adverts that are not as they should be; not
+	// carried over.
+	Oddities []Oddity `json:"-"`
 
 	age time.Duration // since the predecessor was known to run
 }

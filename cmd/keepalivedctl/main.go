@@ -102,6 +102,7 @@ type status struct {
 	watchdog.Status
 	vrrp    *report.Status
 	checker *report.CheckerStatus
+	bfd     []report.BFDSession
 }
 
 func decode(raw json.RawMessage) (status, error) {
@@ -119,6 +120,11 @@ func decode(raw json.RawMessage) (status, error) {
 		s.checker = new(report.CheckerStatus)
 		if err := json.Unmarshal(s.Checker, s.checker); err != nil {
 			return s, fmt.Errorf("understand the checker process's answer: %w", err)
+		}
+	}
+	if len(s.BFD) > 0 {
+		if err := json.Unmarshal(s.BFD, &s.bfd); err != nil {
+			return s, fmt.Errorf("understand the BFD process's answer: %w", err)
 		}
 	}
 	return s, nil

@@ -9,19 +9,18 @@ import (
 	"github.com/keepalived-go/keepalived/internal/report"
 )
 
-// show writes one screen for people.
+// width is that of a terminal nobody has made larger.
+const width = 80
+
+// show writes one screen for people: what is wrong comes first.
 func show(w io.Writer, s status, now time.Time) {
-	fmt.Fprintf(w, "keepalived %s, pid %d, running for %s, %s\n", s.Version, s.PID, ago(s.Since, now), s.Config)
-	for _, c := range s.Children {
-		switch {
-		case c.Error != "":
-			fmt.Fprintf(w, "  ! the %s process: %s\n", c.Role, c.Error)
-		case c.Starts > 1:
-			fmt.Fprintf(w, "  ! the %s process has been started %d times, last %s ago\n", c.Role, c.Starts, ago(c.Since, now))
+	fmt.Fprintf(w, "keepalived %s, pid %d, running for %s\n", s.Version, s.PID, ago(s.Since, now))
+	line(w, "  ", "    ", s.Config)
+	if list := warnings(s, now); len(list) > 0 {
+		fmt.Fprintf(w, "\nWARNINGS\n")
+		for _, text := range list {
+			line(w, "  ! ", "    ", text)
 		}
-	}
-	for _, p := range s.Problems {
-		fmt.Fprintf(w, "  ! %s\n", located(p.File, p.Line, p.Column, p.Text))
 	}
 	if s.vrrp != nil {
 		showVRRP(w, s.vrrp, now)
@@ -29,6 +28,61 @@ func show(w io.Writer, s status, now time.Time) {
 	if s.checker != nil {
 		showServers(w, s.checker, now)
 	}
+	if len(s.bfd) > 0 {
+		showBFD(w, s.bfd, now)
+	}
+}
+
+// warnings are what every process complains of.
+func warnings(s status, now time.Time) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	for _, c := range s.Children {
+		switch {
+		case c.Error != "":
+			add("the %s process: %s", c.Role, c.Error)
+		case c.Starts > 1:
+			add("the %s process has been started %d times, last %s ago", c.Role, c.Starts, ago(c.Since, now))
+		}
+	}
+	if s.vrrp != nil {
+		list = append(list, s.vrrp.Warnings...)
+	}
+	if s.checker != nil {
+		if s.checker.IPVS != "" && s.checker.IPVS != "ok" {
+			add("IPVS: %s", s.checker.IPVS)
+		}
+		list = append(list, s.checker.Warnings...)
+	}
+	for _, p := range s.Problems {
+		add("%s", located(p.File, p.Line, p.Column, p.Text))
+	}
+	return list
+}
+
+// line writes a text that may be long: broken between words at the width of the
+// screen. Words are never cut, so that they can be copied.
+func line(w io.Writer, first, next, text string) {
+	out, used := first, len(first)
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case used+1+len(word) > width:
+			out += "\n" + next
+			used = len(next)
+		default:
+			out += " "
+			used++
+		}
+		out += word
+		used += len(word)
+	}
+	fmt.Fprintln(w, out)
+}
+
+// field writes one named line of an instance or server.
+func field(w io.Writer, name, format string, args ...any) {
+	line(w, fmt.Sprintf("    %-10s", name), strings.Repeat(" ", 14), fmt.Sprintf(format, args...))
 }
 
 func located(file string, line, column int, text string) string {
@@ -44,30 +98,58 @@ func located(file string, line, column int, text string) string {
 func showVRRP(w io.Writer, s *report.Status, now time.Time) {
 	fmt.Fprintf(w, "\nVRRP\n")
 	for _, in := range s.Instances {
-		fmt.Fprintf(w, "  %-16s %-6s for %-8s vrid %d on %s, VRRPv%d\n",
-			in.Name, in.State, ago(in.Since, now), in.VRID, in.Interface, in.Version)
-		fmt.Fprintf(w, "      why       %s\n", in.Why)
-		fmt.Fprintf(w, "      priority  %s\n", sum(in))
-		if in.Master != "" {
-			fmt.Fprintf(w, "      master    %s\n", in.Master)
-		}
-		fmt.Fprintf(w, "      adverts   %d sent, %d received, %d refused\n", in.Sent, in.Received, in.BadPackets)
-		if len(in.Addresses) > 0 {
-			held := "not held here"
-			if in.Holding {
-				held = "held here"
-			}
-			fmt.Fprintf(w, "      addresses %s (%s)\n", strings.Join(in.Addresses, ", "), held)
-		}
+		showInstance(w, &in, now)
 	}
 	for _, g := range s.Groups {
-		fmt.Fprintf(w, "  group %-10s %-6s %s\n", g.Name, g.State, strings.Join(g.Members, ", "))
+		line(w, "  ", "    ", fmt.Sprintf("group %s: %s, of %s", g.Name, g.State, strings.Join(g.Members, ", ")))
+	}
+	for _, c := range s.Scripts {
+		state := "good"
+		if !c.Good {
+			state = "FAILING"
+		}
+		if c.Text != "" {
+			state += ", " + c.Text
+		}
+		line(w, "  ", "    ", fmt.Sprintf("script %s: %s", c.Name, state))
 	}
 	if l := s.Lateness; l != nil {
 		fmt.Fprintf(w, "  deadlines: %d met, %d more than 10 ms late, worst %s\n", l.Count, l.Late, l.Worst)
 	}
-	for _, text := range s.Warnings {
-		fmt.Fprintf(w, "  ! %s\n", text)
+}
+
+func showInstance(w io.Writer, in *report.InstanceStatus, now time.Time) {
+	where := "no interface"
+	if in.Interface != "" {
+		where = "on " + in.Interface
+	}
+	fmt.Fprintf(w, "  %-16s %-6s for %-7s vrid %d %s, %s VRRPv%d\n",
+		in.Name, in.State, ago(in.Since, now), in.VRID, where, in.Family, in.Version)
+	field(w, "why", "%s", in.Why)
+	field(w, "priority", "%s", sum(*in))
+	master := in.Master
+	switch {
+	case in.State == "MASTER":
+		master = "this router, " + master
+		if !in.LastSent.IsZero() {
+			master += fmt.Sprintf("; last advert %s ago%s", ago(in.LastSent, now), due(in.Deadline, now))
+		}
+	case master != "":
+		master += fmt.Sprintf(", priority %d", in.Heard)
+		if !in.Deadline.IsZero() {
+			master += fmt.Sprintf("; given up if silent for %s", max(in.Deadline.Sub(now), 0).Round(10*time.Millisecond))
+		}
+	default:
+		master = "none heard"
+	}
+	field(w, "master", "%s", master)
+	field(w, "adverts", "%d sent, %d received, %d refused", in.Sent, in.Received, in.BadPackets)
+	if len(in.Addresses) > 0 {
+		held := "not here"
+		if in.Holding {
+			held = "here"
+		}
+		field(w, "addresses", "%s: %s", held, strings.Join(in.Addresses, ", "))
 	}
 }
 
@@ -91,43 +173,65 @@ func sum(in report.InstanceStatus) string {
 }
 
 func showServers(w io.Writer, s *report.CheckerStatus, now time.Time) {
-	fmt.Fprintf(w, "\nServers\n")
-	if s.IPVS != "" && s.IPVS != "ok" {
-		fmt.Fprintf(w, "  ! %s\n", s.IPVS)
-	}
+	fmt.Fprintf(w, "\nSERVERS\n")
 	for _, v := range s.Services {
 		word := "has quorum"
 		switch {
 		case v.Suspended:
 			word = "suspended: its address is not here"
 		case v.Sorry:
-			word = "the sorry server answers"
+			word = "the SORRY SERVER answers"
 		case !v.Quorum:
-			word = "has lost its quorum"
+			word = "has LOST its quorum"
 		}
-		fmt.Fprintf(w, "  %s: %s, %d of %d servers, weight %d\n", v.Name, word, v.Alive, len(v.Servers), v.Weight)
-		for _, srv := range v.Servers {
-			state := "up"
-			if !srv.Alive {
-				state = "DOWN"
-			}
-			fmt.Fprintf(w, "      %-28s %-5s weight %d%s\n", srv.Name, state, srv.Weight, connections(srv))
-			for _, c := range srv.Checks {
-				fmt.Fprintf(w, "          %-11s %s %s, %d runs, %d failures%s\n", c.Kind, c.Last,
-					when(c.LastAt, now), c.Runs, c.Failures, due(c.Next, now))
-			}
+		line(w, "  ", "    ", fmt.Sprintf("%s: %s, %d of %d servers, weight %d", v.Name, word, v.Alive, len(v.Servers), v.Weight))
+		for i := range v.Servers {
+			showServer(w, &v.Servers[i], now)
 		}
-	}
-	for _, text := range s.Warnings {
-		fmt.Fprintf(w, "  ! %s\n", text)
 	}
 }
 
-func connections(s report.ServerStatus) string {
+func showServer(w io.Writer, srv *report.ServerStatus, now time.Time) {
+	state := "up  "
+	if !srv.Alive {
+		state = "DOWN"
+	}
+	head := fmt.Sprintf("    %-26s %s", srv.Name, state)
+	if !srv.Since.IsZero() {
+		head += " for " + ago(srv.Since, now)
+	}
+	line(w, strings.TrimRight(head, " ")+", ", "        ", fmt.Sprintf("weight %d%s", srv.Weight, connections(srv)))
+	for _, c := range srv.Checks {
+		text := c.Last
+		if at := when(c.LastAt, now); at != "" {
+			text += " " + at
+		}
+		line(w, fmt.Sprintf("      %-10s ", c.Kind), strings.Repeat(" ", 17), text+due(c.Next, now))
+	}
+}
+
+func showBFD(w io.Writer, sessions []report.BFDSession, now time.Time) {
+	fmt.Fprintf(w, "\nBFD\n")
+	for _, b := range sessions {
+		text := fmt.Sprintf("%s, neighbour %s", b.State, b.Neighbor)
+		if !b.Since.IsZero() {
+			text = fmt.Sprintf("%s for %s, neighbour %s", b.State, ago(b.Since, now), b.Neighbor)
+		}
+		if b.State != "Up" {
+			text += " (" + b.Diagnostic + ")"
+		}
+		if !b.LastSeen.IsZero() {
+			text += fmt.Sprintf(", heard %s, given up after %s", when(b.LastSeen, now), time.Duration(b.DetectUS)*time.Microsecond)
+		}
+		line(w, fmt.Sprintf("  %-16s ", b.Name), "    ", text)
+	}
+}
+
+func connections(s *report.ServerStatus) string {
 	if s.Active == nil || s.Inactive == nil {
 		return ""
 	}
-	return fmt.Sprintf(", %d active and %d inactive connections", *s.Active, *s.Inactive)
+	return fmt.Sprintf(", %d active, %d idle", *s.Active, *s.Inactive)
 }
 
 func when(t, now time.Time) string {
@@ -180,11 +284,17 @@ func judge(s status) (int, string) {
 		}
 		warning = append(warning, s.vrrp.Warnings...)
 	}
+	for _, b := range s.bfd {
+		if b.State != "Up" {
+			warning = append(warning, fmt.Sprintf("BFD session %s is %s", b.Name, b.State))
+		}
+	}
 	up, all := 0, 0
 	if s.checker != nil {
 		if s.checker.IPVS != "" && s.checker.IPVS != "ok" {
 			critical = append(critical, s.checker.IPVS)
 		}
+		warning = append(warning, s.checker.Warnings...)
 		for _, v := range s.checker.Services {
 			if !v.Quorum && !v.Suspended {
 				critical = append(critical, v.Name+" has lost its quorum")

@@ -1,7 +1,9 @@
 package checkd
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/configparse"
@@ -18,6 +20,11 @@ type commands struct {
 	fifo    map[*configparse.FIFO]*script.Command
 	sec     script.Security
 	who     script.Credentials // where the configuration names nobody
+
+	// disabled says for the operator's status which programs are not run, and
+	// found is what the last check said about its file.
+	disabled []string
+	found    []string
 }
 
 // command returns the checked form of a script; nil for none, and for one that
@@ -59,6 +66,7 @@ func (c *commands) check(conf *configparse.Config) {
 			log.Info("%s", l)
 		}
 		found, unsafe = found || f.Found, unsafe || f.Unsafe
+		c.found = f.Lines
 		return f.Verdict, cmd
 	}
 	for i := range conf.Checker.Services {
@@ -97,8 +105,18 @@ func (c *commands) notify(one look, s *checker.Script) {
 	case script.Usable:
 		c.checked[s] = cmd
 	case script.Insecure:
+		c.disable("notify script %s is disabled due to insecure", s.Args[0])
 		log.Info("Disabling notify script %s due to insecure", s.Args[0])
 	}
+}
+
+// disable remembers for the operator's status that a program is not run.
+func (c *commands) disable(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if len(c.found) > 0 {
+		text += ": " + strings.Join(c.found, "; ")
+	}
+	c.disabled = append(c.disabled, text)
 }
 
 // usable says whether the program of a MISC_CHECK can be run; the check falls
@@ -109,8 +127,10 @@ func (c *commands) usable(one look, s *checker.Script) bool {
 		c.misc[programKey(s)] = cmd
 		return true
 	case script.Insecure:
+		c.disable("MISC_CHECK '%s' is disabled due to insecure", s.Text)
 		log.Info("Disabling misc script '%s' due to insecure", s.Text)
 	default:
+		c.disable("MISC_CHECK '%s' is disabled since not found/accessible", s.Text)
 		log.Info("Disabling misc script '%s' since not found/accessible", s.Text)
 	}
 	return false

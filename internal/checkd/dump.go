@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/report"
@@ -57,22 +58,34 @@ func (d *daemon) answer(q control.Request) (any, error) {
 	if q.Get != "status" {
 		return nil, errors.New("the only question is status")
 	}
-	got := make(chan report.CheckerStatus, 1)
-	if !d.loop.TryPost(func(now time.Time) { got <- d.status(now) }) {
+	type state struct {
+		report.CheckerStatus
+		services []checker.ServiceState
+		netns    string
+		there    bool
+	}
+	got := make(chan state, 1)
+	if !d.loop.TryPost(func(now time.Time) {
+		services := d.pool.Snapshot()
+		got <- state{d.status(services, now), services, d.ipvsNamespace(), d.table.k != nil}
+	}) {
 		return nil, errors.New("the checker process is busy")
 	}
 	select {
 	case s := <-got:
-		return s, nil
+		if s.there {
+			s.AddCounters(s.services, d.meter.read(s.netns, serviceKeys(s.services), time.Second))
+		}
+		return s.CheckerStatus, nil
 	case <-time.After(patience):
 		return nil, errors.New("the checker process is busy")
 	}
 }
 
-// status is what an operator may know. The snapshot shares nothing that the
-// loop changes later.
-func (d *daemon) status(now time.Time) report.CheckerStatus {
-	s := report.CheckerStatusOf(d.pool.Snapshot(), now, nil)
+// status is what an operator may know. It shares nothing that the loop changes
+// later.
+func (d *daemon) status(services []checker.ServiceState, now time.Time) report.CheckerStatus {
+	s := report.CheckerStatusOf(services, now, d.sched.Due)
 	switch {
 	case d.table.k != nil:
 	case d.table.missing:
@@ -80,5 +93,6 @@ func (d *daemon) status(now time.Time) report.CheckerStatus {
 	default:
 		s.IPVS = "not used"
 	}
+	s.Warnings = append(d.table.warnings(now), d.cmds.disabled...)
 	return s
 }

@@ -49,6 +49,7 @@ type daemon struct {
 	programs programs
 	tell     teller
 	snmp     snmp
+	meter    *meter // for other goroutines
 	own      process.Settings
 	reloads  int
 
@@ -58,7 +59,7 @@ type daemon struct {
 // Main is the checker process from its start to its end. It returns the exit
 // status.
 func Main(c process.Child) int {
-	d := &daemon{child: c, pool: checker.NewPool()}
+	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter()}
 	signals := make(chan os.Signal, 16)
 	catchSignals(signals, c.Options)
 	if status := d.start(); status >= 0 {
@@ -191,6 +192,7 @@ func (d *daemon) finish() int {
 	d.ping.restore()
 	d.tell.close(stopWait)
 	d.snmp.agent.Close(stopWait)
+	d.meter.close()
 	d.table.close()
 	process.LogStopped()
 	return process.ExitOK

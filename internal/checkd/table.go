@@ -46,6 +46,10 @@ type table struct {
 	changes uint64    // counts exec, so that a dump knows it is stale
 	retry   time.Time // when to plan everything again; zero: not needed
 	missing bool      // its absence was logged
+
+	// Other programs' changes that were put right, and when the last was.
+	strange   int
+	strangeAt time.Time
 }
 
 // refusal is an operation that the kernel did not do.
@@ -275,6 +279,8 @@ func (t *table) compare(now time.Time, changes uint64, dump []ipvs.Service) bool
 	if len(ops) == 0 || t.k == nil {
 		return true
 	}
+	t.strange += len(ops)
+	t.strangeAt = now
 	said := 0
 	added := map[ipvs.Key]bool{}
 	for _, op := range ops {
@@ -292,6 +298,23 @@ func (t *table) compare(now time.Time, changes uint64, dump []ipvs.Service) bool
 	}
 	t.exec(now, ops)
 	return true
+}
+
+// strangeFor is how long other programs' changes stay a warning.
+const strangeFor = 10 * time.Minute
+
+// warnings says for the operator's status where the kernel is not as wanted.
+func (t *table) warnings(now time.Time) []string {
+	var list []string
+	for _, text := range t.said {
+		list = append(list, "the kernel refuses: "+text)
+	}
+	slices.Sort(list)
+	if n := t.strange; n > 0 && now.Sub(t.strangeAt) < strangeFor {
+		list = append(list, fmt.Sprintf("another program changed the IPVS table: %d changes put right, the last %s ago",
+			n, now.Sub(t.strangeAt).Round(100*time.Millisecond)))
+	}
+	return list
 }
 
 // strange says what somebody else must have done that op undoes.

@@ -19,6 +19,8 @@ type Checker struct {
 	Files map[string]int64
 	// Reload is when a timed reload is due; zero: none.
 	Reload time.Time
+	// Counters are what the kernel has counted; nil if it was not asked.
+	Counters Counters
 }
 
 // Text is the data dump (process.md 3.3).

@@ -22,8 +22,7 @@ const unknownScheduler = 99
 // checkTable is a table of the checker's branch.
 func checkTable(n uint32) agentx.OID { return MIBChecker.Append(n) }
 
-// MIB is the checker's branch of KEEPALIVED-MIB, but for the counters of the
-// kernel.
+// MIB is the checker's branch of KEEPALIVED-MIB.
 func (c Checker) MIB() agentx.View {
 	m := new(mib)
 	for i := range c.Config.Checker.Groups {
@@ -31,9 +30,20 @@ func (c Checker) MIB() agentx.View {
 	}
 	for i := range c.Services {
 		s, index := &c.Services[i], uint32(i+1)
-		serviceRow(m.row(checkTable(3), index), s)
+		r := m.row(checkTable(3), index)
+		serviceRow(r, s)
+		if n, ok := c.Counters.Service(s); ok {
+			serviceCounters.put(r, &n)
+		}
 		for j := range s.Servers {
-			serverRow(m.row(checkTable(4), index, uint32(j+1)), s, &s.Servers[j])
+			r := m.row(checkTable(4), index, uint32(j+1))
+			serverRow(r, s, &s.Servers[j])
+			if n, ok := c.Counters.Server(s, s.Servers[j].Config.Addr); ok {
+				serverCounters.put(r, &n)
+				r.put(15, agentx.Gauge(n.Active))
+				r.put(16, agentx.Gauge(n.Inactive))
+				r.put(17, agentx.Gauge(n.Persistent))
+			}
 		}
 		if sorry := s.Config.Sorry; sorry != nil {
 			r := m.row(checkTable(4), index, uint32(len(s.Servers)+1))

@@ -30,6 +30,7 @@ type ServiceStatus struct {
 type ServerStatus struct {
 	Name    string        `json:"name"`
 	Alive   bool          `json:"alive"`
+	Since   time.Time     `json:"since,omitzero"` // of Alive
 	Weight  int64         `json:"weight"`
 	InTable bool          `json:"in_table"`
 	Checks  []CheckStatus `json:"checks,omitempty"`
@@ -69,7 +70,8 @@ func CheckerStatusOf(services []checker.ServiceState, now time.Time, next func(c
 }
 
 func serverStatus(srv checker.ServerState, service *checker.ServiceConfig, next func(checker.CheckID) time.Time) ServerStatus {
-	v := ServerStatus{Name: checker.ServerName(srv.Config.Addr, service.Protocol), Alive: srv.Alive, Weight: srv.Weight, InTable: srv.Set}
+	v := ServerStatus{Name: checker.ServerName(srv.Config.Addr, service.Protocol),
+		Alive: srv.Alive, Since: srv.Since, Weight: srv.Weight, InTable: srv.Set}
 	for _, c := range srv.Checks {
 		k := CheckStatus{
 			Kind: c.Config.Spec.Keyword(), Up: c.Up, Runs: c.Stats.Runs, Failures: c.Stats.Failures,
@@ -92,4 +94,17 @@ func lastResult(r checker.Result) string {
 		return fmt.Sprint(r.Reason)
 	}
 	return fmt.Sprintf("%s: %s", r.Reason, r.Text)
+}
+
+// AddCounters adds what the kernel tells of the connections of each server;
+// services are those that the status was made of.
+func (s *CheckerStatus) AddCounters(services []checker.ServiceState, n Counters) {
+	for i := range services {
+		for j := range services[i].Servers {
+			if c, ok := n.Server(&services[i], services[i].Servers[j].Config.Addr); ok {
+				v := &s.Services[i].Servers[j]
+				v.Active, v.Inactive = &c.Active, &c.Inactive
+			}
+		}
+	}
 }

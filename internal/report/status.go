@@ -18,6 +18,8 @@ type Status struct {
 	// Lateness says how late this process met its own deadlines.
 	Lateness *Lateness `json:"lateness,omitempty"`
 	Warnings []string  `json:"warnings,omitempty"`
+	// Goroutines is how many the process has: a number that grows is a leak.
+	Goroutines int `json:"goroutines,omitempty"`
 }
 
 // InstanceStatus is one instance.
@@ -79,6 +81,15 @@ type Lateness struct {
 	Count uint64 `json:"count"`
 	Late  uint64 `json:"over_10ms"`
 	Worst string `json:"worst"`
+
+	Histogram []LateBucket `json:"histogram,omitempty"`
+}
+
+// LateBucket is one column of the histogram: deadlines that were met later than
+// the bucket before says, and at most UpTo late; empty: any later.
+type LateBucket struct {
+	UpTo  string `json:"up_to,omitempty"`
+	Count uint64 `json:"count"`
 }
 
 // StatusOf makes the status from what the process knows.
@@ -93,6 +104,10 @@ func StatusOf(v VRRP, now time.Time) Status {
 	for _, c := range v.Config.VRRP.Scripts {
 		st := v.Scripts[c.Name]
 		s.Scripts = append(s.Scripts, ScriptStatus{Name: c.Name, Good: st.Good, State: orDefault(st.State, "idle")})
+	}
+	for i := range v.Snapshot.Instances {
+		s.Warnings = append(s.Warnings, oddities(&v.Snapshot.Instances[i], now)...)
+		s.Warnings = append(s.Warnings, v.drift(&v.Snapshot.Instances[i], now)...)
 	}
 	return s
 }

@@ -1,7 +1,9 @@
 package vrrpd
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
@@ -16,6 +18,11 @@ type commands struct {
 	sec     script.Security
 	who     script.Credentials // where a command names nobody
 	unsafe  bool
+
+	// disabled says for the operator's status which programs are not run, and
+	// found is what the last check said about its file.
+	disabled []string
+	found    []string
 }
 
 // command returns the checked form of a command. It reports false for none,
@@ -51,6 +58,7 @@ func (c *commands) check(conf *configparse.Config) {
 			continue
 		}
 		if why := c.one(&s.Command); why != "" {
+			c.disable("track script %s is disabled %s", s.Name, why)
 			log.Info("Disabling track script %s %s", s.Name, why)
 		}
 	}
@@ -74,9 +82,19 @@ func (c *commands) check(conf *configparse.Config) {
 func (c *commands) notifiers(n *vrrp.NotifyConfig) {
 	for _, v := range []*vrrp.Command{n.Master, n.Backup, n.Fault, n.Stop, n.Deleted, n.Any, n.RxLowerPrio} {
 		if why := c.one(v); why != "" {
+			c.disable("notify script %s is disabled %s", v.Argv[0], why)
 			log.Info("Disabling notify script %s %s", v.Argv[0], why)
 		}
 	}
+}
+
+// disable remembers for the operator's status that a program is not run.
+func (c *commands) disable(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if len(c.found) > 0 {
+		text += ": " + strings.Join(c.found, "; ")
+	}
+	c.disabled = append(c.disabled, text)
 }
 
 // one checks a command and returns why it is not used.
@@ -86,6 +104,7 @@ func (c *commands) one(v *vrrp.Command) (why string) {
 	}
 	cmd := &script.Command{Args: slices.Clone(v.Argv), Cred: credentials(v, c.who)}
 	f := cmd.Check(c.sec)
+	c.found = f.Lines
 	for _, l := range f.Lines {
 		log.Info("%s", l)
 	}

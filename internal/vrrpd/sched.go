@@ -61,6 +61,11 @@ func (l *lateness) add(late time.Duration) {
 func (l *lateness) status() *report.Lateness {
 	s := &report.Lateness{Count: l.Count, Worst: l.Max.String()}
 	for i, n := range l.Buckets {
+		b := report.LateBucket{Count: n}
+		if i < len(lateBounds) {
+			b.UpTo = lateBounds[i].String()
+		}
+		s.Histogram = append(s.Histogram, b)
 		if i == len(lateBounds) || lateBounds[i] > 10*time.Millisecond {
 			s.Late += n
 		}

@@ -1,6 +1,8 @@
 package vrrpd
 
 import (
+	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/control"
@@ -19,5 +21,15 @@ func (d *daemon) answerOperator() {
 func (d *daemon) status(now time.Time) report.Status {
 	s := report.StatusOf(d.report(now, true), now)
 	s.Lateness = d.sched.late.status()
+	s.Goroutines = runtime.NumGoroutine()
+	s.Warnings = append(s.Warnings, d.cmds.disabled...)
+	for _, l := range []struct {
+		what string
+		n    uint64
+	}{{"SNMP notifications", d.snmp.agent.Lost()}, {"D-Bus signals", d.tell.bus.Lost()}, {"mails", d.tell.mail.Lost()}} {
+		if l.n > 0 {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%d %s were lost since the start", l.n, l.what))
+		}
+	}
 	return s
 }
