@@ -1,0 +1,226 @@
+package surface
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
+)
+
+// The recordings of real runs of the original lie beside the clone, or where
+// KEEPALIVED_SAMPLES says; they are not part of the repository.
+func samplesDir(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("KEEPALIVED_SAMPLES")
+	if dir == "" {
+		dir = "../../../shared/reference/samples"
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("the recordings are not beside the clone (../shared/reference/samples)")
+	}
+	return dir
+}
+
+func recorded(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(samplesDir(t), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// sampleUse says for each recorded file what becomes of it: the name of the
+// scene that makes ours, or why there is none. A line that ends with * stands
+// for all files that begin so.
+var sampleUse = []struct{ file, use string }{
+	{"*-2.2.7.*", "not compared: 2.4.3 is what we follow where the two differ"},
+	{"*keepalived*.conf*", "input of its scene"},
+	{"*.sh", "input of its scene"},
+	{"05-script-security/files.txt", "input of its scene"},
+	{"01-simple/console-no-D-2.4.3.log", "plain"},
+	{"01-simple/console-dump-conf-2.4.3.log", "plain"},
+	{"01-simple/logfile-2.4.3.txt", "plain"},
+	{"01-simple/syslog-D-2.4.3.log", "not compared: the lines are those of console-D; internal/log tests the datagrams"},
+	{"01-simple/processes-and-files-2.4.3.txt", "not compared: process ids and sizes; internal/watchdog tests names, modes and places"},
+	{"01-simple/*", "simple"},
+	{"02-notify/script-environment.conf", "input of its scene"},
+	{"02-notify/script-environment.txt", "not compared: the numbers of one shell; internal/script's tests have environment, user, signals and descriptors"},
+	{"02-notify/*", "notify"},
+	{"03-priority-events/*", "priority"},
+	{"04-tracking/*", "tracking"},
+	{"05-script-security/output.txt", "not compared: some of its scripts were not recorded; internal/script has a case for each line of files.txt"},
+	{"06-process/instance-*", "not compared: sizes and ids of files; internal/watchdog and internal/report test the names"},
+	{"06-process/reload.conf", "input of its scene"},
+	{"06-process/reload.log", "not compared: a dozen reloads in one log; each is a test of internal/watchdog"},
+	{"06-process/config-save-dir-files.txt", "not compared: process ids and sizes; internal/watchdog tests the files"},
+	{"06-process/namespace*", "not compared: net_namespace is only allowed in a virtual machine, and the same files with instance are compared"},
+	{"06-process/reload-2.log", "not compared: some thirty starts and reloads in one log; each is a test of internal/watchdog"},
+	{"06-process/respawn-and-exit.log", "not compared: kills of every process in one log; each is a test of internal/watchdog"},
+	{"06-process/systemd-notify-2.4.3.txt", "not compared: its process 1 was a stand-in named systemd; internal/watchdog sends the datagrams, internal/dropin runs under the real one"},
+	{"07-checker/ipvsadm-*", "not compared: needs IPVS; TestIPVS and internal/checkd's TestGolden play 64 such runs in the virtual machine"},
+	{"07-checker/*", "checker"},
+	{"08-bfd/tcpdump.txt", "not compared: random discriminators and jitter; internal/bfd's TestCodec has its packets"},
+	{"08-bfd/console-DD-peer-first-lines.log", "not compared: the peer's view with -D -D; internal/bfd's tests have its lines"},
+	{"08-bfd/*", "bfd"},
+	{"09-snmp/*", "snmp"},
+	{"10-dbus/*", "dbus"},
+	{"11-command-line/genhash-2.4.3.txt", "not compared: cmd/genhash tests it"},
+	{"11-command-line/config-test-2.4.3.txt", "not compared: its files were not recorded; configparse's verdicts have the messages"},
+	{"11-command-line/*", "command"},
+}
+
+func use(file string) string {
+	for _, u := range sampleUse {
+		if ok, _ := filepath.Match(u.file, file); ok {
+			return u.use
+		}
+		if ok, _ := filepath.Match(u.file, filepath.Base(file)); ok && !strings.Contains(u.file, "/") {
+			return u.use
+		}
+	}
+	return ""
+}
+
+// scene plays what was recorded with our daemon and returns our files by the
+// names of the recorded ones.
+type scene func(t *testing.T, s *stage) map[string]string
+
+var scenes = map[string]scene{
+	"simple": simpleScene, "plain": plainScene, "notify": notifyScene, "tracking": trackingScene,
+	"priority": priorityScene, "checker": checkerScene, "bfd": bfdScene, "snmp": snmpScene, "dbus": dbusScene, "command": commandScene,
+}
+
+// TestSamples compares every recorded file with what our daemon writes in the
+// same run, or says why it is not compared. Times, process ids, descriptors and
+// the version are masked; where we differ on purpose the difference is in
+// excused, with its reason.
+func TestSamples(t *testing.T) {
+	dir := samplesDir(t)
+	nettest.Need(t, "unshare")
+	byScene := map[string][]string{}
+	total, compared := 0, 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		if err != nil || d.IsDir() || !strings.Contains(name, "/") {
+			return err
+		}
+		total++
+		u := use(name)
+		switch {
+		case u == "":
+			t.Errorf("%s: nothing is said about it in sampleUse", name)
+		case scenes[u] != nil:
+			byScene[u] = append(byScene[u], name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, play := range scenes {
+		t.Run(name, func(t *testing.T) {
+			got := play(t, newStage(t))
+			for _, file := range byScene[name] {
+				t.Run(filepath.Base(file), func(t *testing.T) {
+					ours, ok := got[file]
+					if !ok {
+						t.Fatalf("the scene %s makes nothing to compare with it", name)
+					}
+					compared++
+					compareSample(t, file, recorded(t, file), ours)
+				})
+			}
+		})
+	}
+	t.Logf("%d recorded files, %d compared", total, compared)
+}
+
+// compareSample compares line by line; of logs the lines of one second have no
+// fixed order, so that they are compared as a set.
+func compareSample(t *testing.T, file, theirs, ours string) {
+	t.Helper()
+	if strings.HasSuffix(file, "traps.txt") {
+		theirs, ours = trapList(theirs), trapList(ours)
+	}
+	a, b := sampleLines(file, theirs, "-"), sampleLines(file, ours, "+")
+	if strings.HasSuffix(file, ".log") || strings.Contains(file, "logfile") {
+		slices.Sort(a)
+		slices.Sort(b)
+		a, b = slices.Compact(a), slices.Compact(b)
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("%s differs (-original +ours):\n%s", file, diff)
+	}
+}
+
+// masks are the parts that differ from run to run.
+var masks = []struct {
+	find *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`^<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d `), "<$1>"},
+	{regexp.MustCompile(`^\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d(\.\d+)? \d{4}: `), ""},
+	{regexp.MustCompile(`\d{10}\.\d{6}( \([A-Z][^)]*\))?`), "TIME"},
+	{regexp.MustCompile(`\(\w{3} \w{3} [ \d]\d [\d:.]+ \d{4}\)`), "(DATE)"},
+	{regexp.MustCompile(`Date: .*`), "Date"},
+	{ticks, "Timeticks"},
+	{onTheWire, "$2"},
+	{regexp.MustCompile(`delivered in \d+ usec|\d+ usec overdue`), "N usec"},
+	{regexp.MustCompile(`^\d\d:\d\d:\d\d `), ""},
+	{regexp.MustCompile(` \(\d\d/\d\d,2026\)`), ""},
+	{regexp.MustCompile(`, keepalived-go \S+$`), ""},
+	{regexp.MustCompile(`\[\d+\]: `), "[PID]: "},
+	{regexp.MustCompile(`(pid[ =]|process\()\d+`), "${1}PID"},
+	{regexp.MustCompile(`fd_in \d+,? fd_out =? ?\d+`), "FDS"},
+	{regexp.MustCompile(`\bfd ?\(?\d+,\d+\)?`), "FDS"},
+	{regexp.MustCompile(`(fd_in|fd_out) (= )?\d+`), "FD"},
+	{regexp.MustCompile(`0x[0-9a-f]{8}\b|0x\(nil\)|0x[0-9a-f]+$`), "0x"},
+	{regexp.MustCompile(`\d+\.\d{6}/\d+\.\d{6}`), "CPU"},
+	{regexp.MustCompile(`used \d+\.\d{6} user time, \d+\.\d{6} system`), "used CPU"},
+	{regexp.MustCompile(`used \(self/children\) CPU user time, CPU system`), "used CPU"},
+	{regexp.MustCompile(`^(Running on Linux) .*`), "$1"},
+	{regexp.MustCompile(`Sent: \d+`), "Sent: N"},
+	{regexp.MustCompile(`"advert_sent":\d+`), `"advert_sent":N`},
+}
+
+// excused are lines that only one of the two has, or that differ, with the
+// reason: docs/differences.md has them all. "-" lines are taken out of theirs,
+// "+" lines out of ours.
+var excused = []struct{ file, side, line, why string }{
+	{"*", "-", `^--- `, "put in by the script that drove the recorded run"},
+	{"*", "-", `^ libnftnl version`, "we do not use libnftnl"},
+	{"*.log", "-", `^Script user 'keepalived_script' does not exist`, "said when the user is wanted, which here nobody does"},
+	{"10-dbus/signals.txt", "", `NameAcquired|NameLost|^   string ":`, "the monitor's own"},
+	{"10-dbus/signals.txt", "+", `VrrpStarted`, "not sent in the recorded run, although its interface has it"},
+	{"09-snmp/walk.txt", "+", `\.5\.1\.3\.5\.1\.2\.1 = `, "emailTable: the MIB has rows"},
+	{"01-simple/logfile*", "-", `^-rw`, "sizes"},
+	{"01-simple/console-dump-conf*", "", `   Original arp_(ignore|filter) `, "left behind by the run before"},
+	{"*.data", "-", `^ GARP next time`, "the pace is not kept as a time"},
+}
+
+func sampleLines(file, text, side string) []string {
+	var list []string
+lines:
+	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		for _, m := range masks {
+			line = m.find.ReplaceAllString(line, m.with)
+		}
+		for _, e := range excused {
+			whole, _ := filepath.Match(e.file, file)
+			base, _ := filepath.Match(e.file, filepath.Base(file))
+			if (e.side == side || e.side == "") && (whole || base) && regexp.MustCompile(e.line).MatchString(line) {
+				continue lines
+			}
+		}
+		list = append(list, line)
+	}
+	return list
+}
