@@ -166,8 +166,12 @@ func (p *parser) completeInterface(in *instance) {
 		p.check(in, "interface %s does not support multicast, specify unicast peers - disabling", in.Interface)
 		in.ConfigFault = "interface does not support multicast"
 	}
-	if in.Strict && in.IPv6 && !in.Unicast && len(in.Addresses) > 0 && !in.Addresses[0].Prefix.Addr().IsLinkLocalUnicast() {
-		p.check(in, "the first IPv6 VIP address must be link local")
+	if in.IPv6 && !in.Unicast && len(in.Addresses) > 0 && !in.Addresses[0].Prefix.Addr().IsLinkLocalUnicast() {
+		if in.Strict {
+			p.check(in, "the first IPv6 VIP address must be link local")
+		} else {
+			p.checkf(ClassLog, "(%s) the first IPv6 VIP address should be link local", in.Name)
+		}
 	}
 	if in.VRF != "" && (in.Interface != "" || !in.Unicast) {
 		with := " interface"

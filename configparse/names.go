@@ -44,6 +44,17 @@ func (p *parser) names() *nameFiles {
 	return p.nameFiles
 }
 
+// IsNameFile tells whether a file that was read is one of iproute2's with names
+// for numbers, and not part of the configuration.
+func IsNameFile(name string) bool {
+	if !strings.Contains(name, "/iproute2/") {
+		return false // a file called group may be anybody's
+	}
+	_, whole := builtIn[path.Base(name)]
+	_, part := builtIn[strings.TrimSuffix(path.Base(path.Dir(name)), ".d")]
+	return whole || part
+}
+
 // find gives the number of a name, or of a number up to hi.
 func (n *nameFiles) find(file, name string, hi uint64) (uint32, bool) {
 	if number, ok := n.table(file)[name]; ok && uint64(number) <= hi {

@@ -366,12 +366,9 @@ func (in *instance) checksumOK(rx *received) bool {
 // and said, and the advert accepted all the same (vrrp.md 2.2, 14 and 15).
 func (in *instance) checkAddresses(rx *received) {
 	c := in.cfg
-	differs := func(format string, args ...any) {
-		in.odd(rx.now, OddAddresses, DropNone, rx.src, func() string { return fmt.Sprintf(format, args...) })
-	}
-	if int(rx.adv.Count) != len(c.Addresses) {
+	wrongCount := int(rx.adv.Count) != len(c.Addresses)
+	if wrongCount {
 		in.stats.AddressList++
-		differs("announces %d addresses, %d are configured here", rx.adv.Count, len(c.Addresses))
 		if in.once(onceCount) {
 			in.r.info("(%s) expected %d VIPs but received %d", c.Name, len(c.Addresses), rx.adv.Count)
 		}
@@ -379,22 +376,38 @@ func (in *instance) checkAddresses(rx *received) {
 	if c.SkipCheckAdvAddr && in.state == Backup && rx.src == in.masterAddr {
 		return
 	}
-	for i := range c.Addresses {
-		own := c.Addresses[i].Prefix.Addr()
-		if i < int(rx.adv.Count) && rx.adv.Addr(i) == own || rx.adv.has(own) {
-			continue
-		}
+	missing, ok := in.missingAddress(&rx.adv)
+	if !ok {
 		in.stats.AddressList++
-		differs("does not announce %v", own)
 		if in.once(onceAddress) {
 			in.r.info("(%s) ip address associated with VRID %d not present in advert from %v: %v",
-				c.Name, c.VRID, rx.src, own)
+				c.Name, c.VRID, rx.src, missing)
 		}
+	}
+	if ok && !wrongCount {
+		in.notOdd(OddAddresses, rx.src)
 		return
 	}
-	if int(rx.adv.Count) == len(c.Addresses) {
-		in.notOdd(OddAddresses, rx.src)
+	in.odd(rx.now, OddAddresses, DropNone, rx.src, func() string {
+		text := fmt.Sprintf("announces %d addresses, %d are configured here", rx.adv.Count, len(c.Addresses))
+		if !ok {
+			text += fmt.Sprintf("; %v is missing", missing)
+		}
+		return text
+	})
+}
+
+// missingAddress is the first of our addresses that an advert lacks; ok is true
+// if there is none.
+func (in *instance) missingAddress(a *Advert) (missing netip.Addr, ok bool) {
+	for i := range in.cfg.Addresses {
+		own := in.cfg.Addresses[i].Prefix.Addr()
+		if i < int(a.Count) && a.Addr(i) == own || a.has(own) {
+			continue
+		}
+		return own, false
 	}
+	return missing, true
 }
 
 // checkPeer is vrrp.md 2.2, 16 and 17.

@@ -17,7 +17,14 @@ func (v VRRP) instance(t *text, in *vrrp.InstanceSnapshot) {
 		v.running(t, in)
 	}
 	instanceFlags(t, c)
-	t.line("   Wantstate = %s", in.Wanted)
+	wanted := in.Wanted
+	if !v.Running { // nothing has begun: what the file says
+		wanted = vrrp.Backup
+		if c.WantMaster {
+			wanted = vrrp.Master
+		}
+	}
+	t.line("   Wantstate = %s", wanted)
 	v.faults(t, in)
 	instanceInterface(t, c, v.Running)
 	t.lineIf(c.DontTrackPrimary, "   VRRP interface tracking disabled")

@@ -170,7 +170,7 @@ const fieldConf = `global_defs {
     VERSION
 }
 vrrp_script chk {
-    script "/bin/true"
+    script "/usr/bin/true"
     interval 1
     weight 10
     user root
@@ -283,7 +283,7 @@ func checkField(t *testing.T, instances map[string]*fieldVRRP, scripts map[strin
 		}
 	}
 	if d := &list[0].Data; len(d.VIPs) != 2 || !strings.HasPrefix(d.VIPs[0], "192.0.2.100/24 dev eth0") || len(d.EVIPs) != 1 ||
-		strings.Join(d.TrackScript, "") != "'/bin/true'" {
+		strings.Join(d.TrackScript, "") != "'/usr/bin/true'" {
 		t.Errorf("lists in the JSON: %+v", d)
 	}
 }

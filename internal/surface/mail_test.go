@@ -4,17 +4,20 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
-// mailServer takes mails on the peer's address and returns what was said, a
-// connection after the other in the order of their subjects' arrival.
-func (s *stage) mailServer(addr string) (said func() string) {
+// mailServer takes mails on a host and returns what was said, a connection after
+// the other.
+func (s *stage) mailServer(ns *nettest.NS, addr string) (said func() string) {
 	s.t.Helper()
 	var l net.Listener
 	var err error
-	s.peer.Do(func() { l, err = net.Listen("tcp", addr) })
+	ns.Do(func() { l, err = net.Listen("tcp", addr) })
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -72,4 +75,23 @@ func converse(c net.Conn) string {
 	}
 	text.WriteString("-- client closed\n")
 	return text.String()
+}
+
+// letters are the conversations of a dialogue, one a line, sorted: connections
+// overlap, and their numbers say nothing.
+func letters(dialogue string) string {
+	var list, now []string
+	for _, line := range strings.Split(dialogue, "\n") {
+		switch {
+		case strings.HasPrefix(line, "=== connection"):
+		case strings.HasPrefix(line, "-- client closed"):
+			list = append(list, strings.Join(now, " | "))
+			now = nil
+		case strings.HasPrefix(line, "C: Date:"):
+		case line != "":
+			now = append(now, line)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, "\n")
 }

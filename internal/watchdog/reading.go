@@ -99,6 +99,9 @@ func (r reading) ended() bool {
 // gives it.
 func (r reading) sayFiles(options process.Options) {
 	for i, name := range r.files {
+		if configparse.IsNameFile(name) {
+			continue // keepalived says nothing of iproute2's files
+		}
 		if i == 0 && filepath.Base(name) == filepath.Base(options.ConfigFile) {
 			name = options.ConfigFile
 		}
