@@ -49,8 +49,8 @@ func warnings(s status, now time.Time) []string {
 		list = append(list, s.vrrp.Warnings...)
 	}
 	if s.checker != nil {
-		if s.checker.IPVS != "" && s.checker.IPVS != "ok" {
-			add("IPVS: %s", s.checker.IPVS)
+		if trouble := ipvsTrouble(s.checker); trouble != "" {
+			add("IPVS: %s", trouble)
 		}
 		list = append(list, s.checker.Warnings...)
 	}
@@ -58,6 +58,14 @@ func warnings(s status, now time.Time) []string {
 		add("%s", located(p.File, p.Line, p.Column, p.Text))
 	}
 	return list
+}
+
+// ipvsTrouble is what is wrong with IPVS; nothing is if nothing wants it.
+func ipvsTrouble(s *report.CheckerStatus) string {
+	if s.IPVS == "ok" || len(s.Services) == 0 {
+		return ""
+	}
+	return s.IPVS
 }
 
 // line writes a text that may be long: broken between words at the width of the
@@ -291,8 +299,8 @@ func judge(s status) (int, string) {
 	}
 	up, all := 0, 0
 	if s.checker != nil {
-		if s.checker.IPVS != "" && s.checker.IPVS != "ok" {
-			critical = append(critical, s.checker.IPVS)
+		if trouble := ipvsTrouble(s.checker); trouble != "" {
+			critical = append(critical, "IPVS: "+trouble)
 		}
 		warning = append(warning, s.checker.Warnings...)
 		for _, v := range s.checker.Services {
