@@ -55,9 +55,10 @@ type Pool struct {
 	marks    map[groupProtocol]uint32 // nftables_ipvs
 	lastMark uint32
 
-	now     time.Time // of the call under way
-	faults  localFaults
-	effects []Effect
+	now      time.Time // of the call under way
+	faults   localFaults
+	effects  []Effect
+	revision uint64 // grows with what AppendState writes
 }
 
 // NewPool returns a pool without virtual servers.
@@ -91,7 +92,11 @@ func (p *Pool) Report(now time.Time, id CheckID, res Result) Next {
 		return Next{}
 	}
 	c.stats.note(now, res)
+	before := c.known()
 	next := p.verdict(now, c, res)
+	if c.known() != before {
+		p.revision++
+	}
 	if c.srv.svc.suspended {
 		return Next{}
 	}
@@ -164,6 +169,7 @@ func (p *Pool) suspend(now time.Time, s *service) {
 func (p *Pool) File(now time.Time, name string, value int64) {
 	p.now = now
 	p.files[name] = value
+	p.revision++
 	p.eachCheck(func(c *check) {
 		spec, ok := c.cfg.Spec.(FileCheck)
 		if !ok || spec.Name != name {
@@ -193,6 +199,7 @@ func (p *Pool) File(now time.Time, name string, value int64) {
 func (p *Pool) BFD(now time.Time, name string, up bool) {
 	p.now = now
 	p.bfd[name] = up
+	p.revision++
 	p.eachCheck(func(c *check) {
 		spec, ok := c.cfg.Spec.(BFDCheck)
 		if !ok || spec.Name != name || c.up == up && c.hasRun {

@@ -13,7 +13,7 @@ import (
 // pureFiles hold the half of the package that only decides: no goroutine, no
 // channel, no clock, no system call, no order that differs between runs.
 var pureFiles = []string{
-	"config.go", "doc.go", "effect.go", "file.go", "log.go", "name.go", "pool.go", "quorum.go",
+	"config.go", "doc.go", "effect.go", "file.go", "handover.go", "log.go", "name.go", "pool.go", "quorum.go",
 	"reload.go", "server.go", "stats.go", "verdict.go", "want.go",
 	"dialog.go", "heap.go", "http.go", "smtp.go", "dns.go", "udp.go", "tcp.go",
 }

@@ -13,6 +13,7 @@ import (
 // have changed: compare Want with the kernel.
 func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
 	p.opt, p.now = opt, now
+	p.revision++
 	old, oldByID := p.services, p.byID
 	p.services, p.byID = nil, map[ServiceID]*service{}
 	for i := range cfg.Services {
@@ -191,7 +192,7 @@ func (p *Pool) buildChecks(srv, was *server) {
 func (p *Pool) keepCheck(c *check, srv *server, cfg *CheckConfig) {
 	kept := *c
 	kept.srv, kept.cfg = srv, cfg
-	kept.restart = c.srv.svc.suspended || c.cfg.Schedule != cfg.Schedule || !reflect.DeepEqual(c.cfg.Spec, cfg.Spec)
+	kept.restart = c.restart || c.srv.svc.suspended || c.cfg.Schedule != cfg.Schedule || !reflect.DeepEqual(c.cfg.Spec, cfg.Spec)
 	if kept.up {
 		kept.failures = min(kept.failures, cfg.Schedule.Retry)
 	} else if _, smtp := cfg.Spec.(SMTPCheck); !smtp {

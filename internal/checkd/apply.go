@@ -13,11 +13,14 @@ func (d *daemon) Apply(now time.Time) {
 	for {
 		effects := d.pool.Drain()
 		if len(effects) == 0 {
-			return
+			break
 		}
 		for _, e := range effects {
 			d.effect(now, e)
 		}
+	}
+	if !d.stopping {
+		d.state.save(now, d.pool.Revision(), d.pool.AppendState)
 	}
 }
 

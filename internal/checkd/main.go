@@ -52,6 +52,7 @@ type daemon struct {
 	meter    *meter // for other goroutines
 	own      process.Settings
 	reloads  int
+	state    stateFile // for a successor
 
 	stopping bool
 }
@@ -125,7 +126,7 @@ func (d *daemon) Next() time.Time {
 	if d.stopping {
 		return time.Time{}
 	}
-	next := earliest(d.sched.Next(), d.table.retry)
+	next := earliest(d.sched.Next(), earliest(d.table.retry, d.state.next(d.pool.Revision())))
 	if d.table.k != nil {
 		next = earliest(next, d.guard.next())
 	}
@@ -163,6 +164,7 @@ func (d *daemon) stop(now time.Time) {
 		return
 	}
 	d.stopping = true
+	d.state.clear()
 	d.sched.Close()
 	if !d.child.Options.DontReleaseIPVS {
 		d.pool.Stop()

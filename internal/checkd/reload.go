@@ -62,7 +62,9 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.setTLS()
 	d.ping.set(&conf.Checker)
 	d.trackFiles(now, first)
-	d.pool.Load(now, &conf.Checker, d.poolOptions())
+	if !first || !d.takeOver(now) {
+		d.pool.Load(now, &conf.Checker, d.poolOptions())
+	}
 	if first {
 		d.table.adopt(now, d.pool.Want())
 	}

@@ -1,6 +1,7 @@
 package checkd
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"runtime"
@@ -69,6 +70,7 @@ func (d *daemon) load() (*configparse.Config, int) {
 	if conf.Failed[configparse.Checker] {
 		return conf, process.ExitConfig
 	}
+	d.state.file, d.state.conf = d.child.State, sha256.Sum256(b)
 	return conf, -1
 }
 
