@@ -48,7 +48,7 @@ func TestGuardDumpsWhenDue(t *testing.T) {
 func TestGuardRestsByCost(t *testing.T) {
 	g := newGuard(nil, nil)
 	for _, tt := range []struct{ took, rest time.Duration }{
-		{0, guardShortest}, {10 * time.Millisecond, guardShortest}, {30 * time.Millisecond, 3 * time.Second}, {time.Second, guardLongest},
+		{0, guardShortest}, {5 * time.Millisecond, guardShortest}, {30 * time.Millisecond, 3 * time.Second}, {time.Second, guardLongest},
 	} {
 		if g.rest(start, tt.took); g.at.Sub(start) != tt.rest {
 			t.Errorf("rests %v after a dump of %v, want %v", g.at.Sub(start), tt.took, tt.rest)

@@ -202,8 +202,11 @@ func (t *table) refused(now time.Time, op ipvs.Op, f *ipvs.Fault) {
 		log.Info("%s", text)
 	}
 	pause := refusedPause
-	if f.Moot() {
+	switch {
+	case f.Moot():
 		t.done(op) // it is there, or gone; the next look makes it right
+		pause = brokenPause
+	case errors.Is(f, unix.ESRCH) && t.have[op.Service] != nil: // somebody removed it, the guard puts it back
 		pause = brokenPause
 	}
 	if at := now.Add(pause); t.retry.IsZero() || at.Before(t.retry) {

@@ -165,6 +165,57 @@ func TestTableCallsOnlyForTheDifference(t *testing.T) {
 	kernelHas(t, k, want...)
 }
 
+// One server more or less in a hundred virtual servers of a hundred is one
+// request.
+func TestTableOfTenThousandChangesOneServer(t *testing.T) {
+	k := newFakeKernel()
+	tb := openTable(k)
+	var want []ipvs.Service
+	for n := range byte(100) {
+		s := serviceOf(n)
+		for i := range byte(100) {
+			s.Servers = append(s.Servers, backend(i, 1))
+		}
+		want = append(want, s)
+	}
+	tb.set(start, want)
+	all := want[50].Servers
+	for _, tt := range []struct {
+		name    string
+		servers []ipvs.Server
+	}{
+		{"one gone", slices.Concat(all[:50], all[51:])},
+		{"it is back", all},
+		{"one more", append(slices.Clone(all), backend(200, 1))},
+	} {
+		k.calls = 0
+		want[50].Servers = tt.servers
+		tb.set(start, want)
+		if k.calls != 1 {
+			t.Errorf("%s: %d netlink requests, want 1", tt.name, k.calls)
+		}
+	}
+}
+
+// A server comes just after somebody has cleared the table: its virtual server
+// is put back by the guard, and the server is tried again soon after.
+func TestTableTriesAgainWhenItsServiceWasRemoved(t *testing.T) {
+	k := newFakeKernel()
+	captureLog(t)
+	tb := openTable(k)
+	tb.set(start, []ipvs.Service{serviceOf(1, backend(1, 1))})
+	clear(k.services)
+	want := []ipvs.Service{serviceOf(1, backend(1, 1), backend(2, 1))}
+	tb.set(start, want)
+	dump, _ := k.Dump()
+	tb.compare(start, tb.changes, dump)
+	if pause := tb.retry.Sub(start); pause <= 0 || pause > brokenPause {
+		t.Errorf("it tries again after %v, want %v", pause, brokenPause)
+	}
+	tb.set(tb.retry, want)
+	kernelHas(t, k, want...)
+}
+
 // What a killed process left is taken over: nothing is removed and added, and
 // strangers' services are not touched.
 func TestTableAdoptsWhatIsThere(t *testing.T) {
