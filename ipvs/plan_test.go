@@ -221,23 +221,24 @@ func genTable() *rapid.Generator[[]Service] {
 	return rapid.SliceOfNDistinct(service, 0, 5, func(s Service) Key { return s.Key })
 }
 
-func TestPlanLeadsToWant(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		have, want := genTable().Draw(t, "have"), genTable().Draw(t, "want")
-		f := newFake(have)
-		ops := Plan(have, want)
-		for _, op := range ops {
-			if err := f.do(op); err != nil {
-				t.Fatalf("%s: %v", show(op), err)
-			}
+func TestPlanLeadsToWant(t *testing.T) { rapid.Check(t, planLeadsToWant) }
+func FuzzPlan(f *testing.F)            { f.Fuzz(rapid.MakeFuzz(planLeadsToWant)) }
+
+func planLeadsToWant(t *rapid.T) {
+	have, want := genTable().Draw(t, "have"), genTable().Draw(t, "want")
+	f := newFake(have)
+	ops := Plan(have, want)
+	for _, op := range ops {
+		if err := f.do(op); err != nil {
+			t.Fatalf("%s: %v", show(op), err)
 		}
-		if d := cmp.Diff(canonical(want), canonical(f.list()), equateTables); d != "" {
-			t.Fatalf("table after the plan (-want +got):\n%s", d)
-		}
-		if again := Plan(f.list(), want); len(again) != 0 {
-			t.Fatalf("a second plan is not empty: %v", again)
-		}
-	})
+	}
+	if d := cmp.Diff(canonical(want), canonical(f.list()), equateTables); d != "" {
+		t.Fatalf("table after the plan (-want +got):\n%s", d)
+	}
+	if again := Plan(f.list(), want); len(again) != 0 {
+		t.Fatalf("a second plan is not empty: %v", again)
+	}
 }
 
 // What stays is in the table at every moment, and everything new is there
