@@ -10,18 +10,18 @@ import (
 )
 
 // trafficSteps is how many verdicts testdata/traffic.sh gives.
-const trafficSteps = 28
+const trafficSteps = 24
 
 // TestTraffic sends real requests through the balancer: NAT and DR with two
-// servers, checks of several kinds, reloads under load, draining, persistence,
-// the sorry server, and other people's changes. testdata/traffic.sh has the
+// servers, checks of several kinds, persistence, the sorry server, and other
+// people's changes. testdata/traffic.sh has the
 // steps and judges each.
 func TestTraffic(t *testing.T) {
 	if os.Getenv("KEEPALIVED_VM") != "" {
 		t.Skip("skipped: already in the virtual machine")
 	}
-	if os.Getenv("VMTEST") != "traffic" {
-		t.Skip("skipped: takes minutes in the virtual machine; VMTEST=traffic runs it")
+	if !vmtest.All() {
+		t.Skip("skipped: takes minutes in the virtual machine; VMTEST=all runs it")
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package vmtest runs tests in a small virtual machine whose kernel has IPVS.
-// It is for tests only.
+// It is for tests and for the demo.
 //
 // The machine is Debian's cloud kernel with a root file system in memory:
 // busybox, the kernel's network modules, and what the test names. It boots in

@@ -42,7 +42,10 @@ type Machine struct {
 var ErrUnavailable = errors.New("no virtual machine")
 
 // Run boots the machine, runs the command and returns its exit status.
-func (m Machine) Run() (status int, err error) {
+func (m Machine) Run() (status int, err error) { return m.RunContext(context.Background()) }
+
+// RunContext is Run that ends, with nothing left behind, when ctx does.
+func (m Machine) RunContext(ctx context.Context) (status int, err error) {
 	qemu, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
 		return -1, fmt.Errorf("%w: qemu-system-x86_64 is missing (package qemu-system-x86)", ErrUnavailable)
@@ -74,7 +77,7 @@ func (m Machine) Run() (status int, err error) {
 	if err := os.Truncate(disk, 128<<20); err != nil {
 		return -1, err
 	}
-	status, err = m.boot(qemu, image, tmp)
+	status, err = m.boot(ctx, qemu, image, tmp)
 	if err == nil && m.Out != "" {
 		err = untar(disk, m.Out)
 	}
@@ -134,14 +137,14 @@ func guestPath(name string) string {
 }
 
 // boot runs qemu to its end.
-func (m Machine) boot(qemu, image, tmp string) (status int, err error) {
+func (m Machine) boot(ctx context.Context, qemu, image, tmp string) (status int, err error) {
 	if m.Timeout == 0 {
 		m.Timeout = 5 * time.Minute
 	}
 	if m.MemoryMB == 0 {
 		m.MemoryMB = 1024
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), m.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, qemu, "-accel", accelerator(), "-cpu", "qemu64", "-smp", "2",
 		"-m", strconv.Itoa(m.MemoryMB), "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
@@ -153,7 +156,8 @@ func (m Machine) boot(qemu, image, tmp string) (status int, err error) {
 	// of the thread that started it, so the thread is kept.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// It has a process group of its own: Ctrl-C is for the program that runs it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return -1, err
@@ -182,6 +186,8 @@ func (m Machine) boot(qemu, image, tmp string) (status int, err error) {
 	}
 	waitErr := cmd.Wait()
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return -1, ctx.Err()
 	case ctx.Err() != nil:
 		return -1, fmt.Errorf("virtual machine stopped after %s", m.Timeout)
 	case status < 0:

@@ -3,6 +3,7 @@ package vmtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -49,6 +50,13 @@ func Run(t testing.TB, m Machine) int {
 // tools are programs of this machine that they call.
 func Rerun(t *testing.T, pattern string, tools ...string) {
 	t.Helper()
+	RerunIn(t, Machine{Tools: tools}, pattern)
+}
+
+// RerunIn is Rerun in the given machine, whose own Command, if there is one, is
+// run before the tests, in the same shell.
+func RerunIn(t *testing.T, m Machine, pattern string) {
+	t.Helper()
 	if os.Getenv("KEEPALIVED_VM") != "" {
 		t.Skip("skipped: already in the virtual machine")
 	}
@@ -57,23 +65,24 @@ func Rerun(t *testing.T, pattern string, tools ...string) {
 		t.Fatal(err)
 	}
 	passed, failed := 0, 0
-	m := Machine{
-		Command:  fmt.Sprintf("exec test.bin -test.v -test.run '%s' -test.skip '^%s$'", pattern, t.Name()),
-		Programs: map[string]string{"test.bin": self},
-		Tools:    tools,
-		Line: func(l string) {
-			switch s := strings.TrimSpace(l); {
-			case strings.HasPrefix(s, "--- PASS"):
-				passed++
-			case strings.HasPrefix(s, "--- FAIL"):
-				failed++
-			}
-			if testing.Verbose() {
-				fmt.Println("vm: " + l) // at once; a hanging machine shows how far it came
-			} else {
-				t.Log(l)
-			}
-		},
+	m.Command += fmt.Sprintf("\nexec test.bin -test.v -test.run '%s' -test.skip '^%s$'", pattern, t.Name())
+	m.Programs = maps.Clone(m.Programs)
+	if m.Programs == nil {
+		m.Programs = map[string]string{}
+	}
+	m.Programs["test.bin"] = self
+	m.Line = func(l string) {
+		switch s := strings.TrimSpace(l); {
+		case strings.HasPrefix(s, "--- PASS"):
+			passed++
+		case strings.HasPrefix(s, "--- FAIL"):
+			failed++
+		}
+		if testing.Verbose() {
+			fmt.Println("vm: " + l) // at once; a hanging machine shows how far it came
+		} else {
+			t.Log(l)
+		}
 	}
 	if _, err := os.Stat("testdata"); err == nil {
 		m.Trees = map[string]string{"testdata": "testdata"}
