@@ -13,12 +13,12 @@ import (
 )
 
 // ask is what the client process does in its namespace: a request every 50 ms,
-// a line with the answer, or a dash when none came within 200 ms.
-func ask() {
+// a line with the answer, or a dash when none came in time.
+func ask(patience time.Duration) {
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
 		who := "-"
-		if conn, err := net.DialTimeout("tcp", vip+":80", 200*time.Millisecond); err == nil {
-			_ = conn.SetDeadline(time.Now().Add(200 * time.Millisecond))
+		if conn, err := net.DialTimeout("tcp", vip+":80", patience); err == nil {
+			_ = conn.SetDeadline(time.Now().Add(patience))
 			fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
 			if reply, err := io.ReadAll(conn); err == nil && strings.HasPrefix(string(reply), "HTTP/1.1 200") {
 				who = strings.TrimSpace(string(reply[strings.LastIndex(string(reply), "\r\n\r\n")+4:]))
@@ -33,6 +33,8 @@ func ask() {
 
 // client keeps what the asking process saw.
 type client struct {
+	patience time.Duration // for one answer
+
 	mu      sync.Mutex
 	act     time.Time
 	answers map[string]int // since the act began
@@ -44,7 +46,7 @@ type client struct {
 }
 
 func newClient() *client {
-	return &client{answers: map[string]int{}, last: map[string]time.Time{}}
+	return &client{patience: 200 * time.Millisecond, answers: map[string]int{}, last: map[string]time.Time{}}
 }
 
 // follow reads the answers until the asking process ends.
@@ -125,7 +127,7 @@ func (c *client) start(ns string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("ip", "netns", "exec", ns, self, "-ask")
+	cmd := exec.Command("ip", "netns", "exec", ns, self, "-ask", c.patience.String())
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,7 +10,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keepalived-go/keepalived/internal/vmtest"
 )
+
+// daemon builds the daemon.
+func daemon(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "keepalived")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/keepalived")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the daemon: %v\n%s", err, out)
+	}
+	return binary
+}
 
 // ready builds the daemon and sets the stage, with two directors, HAProxy, two
 // nginx servers and the client, or skips the test with the reason.
@@ -22,14 +38,7 @@ func ready(t *testing.T, prepare func(*stage)) *stage {
 			t.Skipf("skipped: %s is not installed", program)
 		}
 	}
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "keepalived")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/keepalived")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the daemon: %v\n%s", err, out)
-	}
-	s, err := newStage(binary)
+	s, err := newStage(daemon(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +70,19 @@ func (s *stage) until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// TestMain lets the test binary be the client too.
+// TestMain lets the test binary be the client too, and play the LVS act in the
+// virtual machine.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "-ask" {
-		ask()
+	if len(os.Args) == 3 && os.Args[1] == "-ask" {
+		patience, _ := time.ParseDuration(os.Args[2])
+		ask(patience)
+		return
+	}
+	if len(os.Args) == 4 && os.Args[1] == "-lvs" {
+		if err := playLVS(os.Args[3]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 		return
 	}
 	os.Exit(m.Run())
@@ -129,4 +147,43 @@ func TestHAProxyStoppedWithAScriptMovesTheAddressAndBack(t *testing.T) {
 	s.until(t, "the address to come back to lb1, and answers", func() bool {
 		return lb1.master() && !lb2.master() && s.client.goodFor(time.Second)
 	})
+}
+
+// lvsAct plays the LVS act and skips the test where it cannot be.
+func lvsAct(t *testing.T, ctx context.Context, line func(string)) error {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: -short, and this boots a virtual machine")
+	}
+	err := lvsMachine(ctx, daemon(t), line)
+	if errors.Is(err, vmtest.ErrUnavailable) {
+		t.Skipf("skipped: %v", err)
+	}
+	return err
+}
+
+func TestLVSAct(t *testing.T) {
+	tables := 0
+	err := lvsAct(t, t.Context(), func(l string) {
+		t.Log(l)
+		if strings.Contains(l, "| TCP  "+vip+":80 rr") {
+			tables++
+		}
+	})
+	if err != nil || tables != 3 {
+		t.Errorf("it ended with %v and showed %d tables, want 3", err, tables)
+	}
+}
+
+// TestLVSActInterrupted: Ctrl-C leaves neither the machine nor its files.
+func TestLVSActInterrupted(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	err := lvsAct(t, ctx, func(string) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "vmtest.*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }

@@ -1,13 +1,15 @@
 // Command demo shows a failover with real programs: two directors that run
 // keepalived and HAProxy share one address, two nginx servers stand behind
 // them, and a client asks every 50 ms. It kills the master, stops a server,
-// brings both back, and prints what happened and when.
+// brings both back, and prints what happened and when. A last act shows the same
+// with IPVS, in a virtual machine where there can be one.
 //
-// Everything runs in network namespaces of its own, which it removes at the
+// Everything else runs in network namespaces of its own. Nothing is left at the
 // end, also on Ctrl-C. It needs root, iproute2, haproxy and nginx.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,10 +24,18 @@ const vip = "10.77.0.100"
 
 func main() {
 	binary := flag.String("keepalived", "bin/keepalived", "the daemon to show")
-	asking := flag.Bool("ask", false, "internal: be the client")
+	asking := flag.Duration("ask", 0, "internal: be the client, which waits so long for an answer")
+	inside := flag.Bool("lvs", false, "internal: play the LVS act, in the virtual machine")
 	flag.Parse()
-	if *asking {
-		ask()
+	switch {
+	case *asking > 0:
+		ask(*asking)
+		return
+	case *inside:
+		if err := playLVS(*binary); err != nil {
+			fmt.Println("demo:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	if err := run(*binary); err != nil {
@@ -45,22 +55,32 @@ func run(binary string) error {
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("build the daemon first (make): %w", err)
 	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
 	stage, err := newStage(binary)
 	if err != nil {
 		return err
 	}
 	defer stage.clear()
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
 	done := make(chan error, 1)
 	go func() { done <- play(stage) }()
 	select {
 	case err := <-done:
-		return err
-	case <-interrupted:
-		return errors.New("interrupted; everything is being removed")
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return errInterrupted
 	}
+	stage.clear()
+	if err := lvs(ctx, binary); err != nil {
+		return err
+	}
+	fmt.Println("\nThat was it. All namespaces, processes and files of the demo are gone.")
+	return nil
 }
+
+var errInterrupted = errors.New("interrupted; everything is being removed")
 
 // play is the story. Each act waits for what it wants to show, not for a time.
 func play(s *stage) error {
@@ -84,11 +104,7 @@ func play(s *stage) error {
 			return err
 		}
 	}
-	acts := []struct {
-		title string
-		do    func() error
-		until func() bool
-	}{
+	acts := []act{
 		{"", nil, func() bool { return lb1.master() && s.client.answeredBy(2) }},
 		{"ACT 1  lb1 loses its link and kill -9 ends its keepalived: no goodbye, nothing cleaned up", lb1.cut,
 			func() bool { return lb2.master() && s.client.goodFor(time.Second) }},
@@ -103,37 +119,35 @@ func play(s *stage) error {
 		{"       … and brought back", s.servers[0].start,
 			func() bool { return s.client.answeredBy(2) }},
 	}
-	for _, act := range acts {
-		if act.title != "" {
+	return s.play(acts)
+}
+
+// act is one thing that happens, and what the client must see before the next.
+type act struct {
+	title string
+	do    func() error
+	until func() bool
+}
+
+func (s *stage) play(acts []act) error {
+	for _, a := range acts {
+		if a.title != "" {
 			fmt.Println()
-			s.say("%s", act.title)
+			s.say("%s", a.title)
 		}
 		s.client.newAct()
-		if act.do != nil {
-			if err := act.do(); err != nil {
+		if a.do != nil {
+			if err := a.do(); err != nil {
 				return err
 			}
 		}
-		if !waitFor(20*time.Second, act.until) {
+		if !waitFor(s.patience, a.until) {
 			s.tail()
-			return fmt.Errorf("waited 20 s in vain during: %s", act.title)
+			return fmt.Errorf("waited %s in vain during: %s", s.patience, a.title)
 		}
 		s.summary()
 	}
-	lvs()
-	fmt.Println("\nThat was it. All namespaces, processes and files of the demo are gone.")
 	return nil
-}
-
-// lvs says how to see the second half of the product.
-func lvs() {
-	fmt.Println()
-	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
-		fmt.Println("This kernel has IPVS. `make test` plays the LVS cases on it.")
-		return
-	}
-	fmt.Println("The LVS act (IPVS in the kernel in place of HAProxy) is skipped: this kernel has no ip_vs.")
-	fmt.Println("See it in a small virtual machine with: go test ./internal/checkd -v   (qemu needed; make test installs it)")
 }
 
 func waitFor(within time.Duration, ok func() bool) bool {

@@ -20,6 +20,7 @@ type stage struct {
 	prefix    string // of the names of the namespaces
 	binary    string
 	begin     time.Time
+	patience  time.Duration // how long to wait for what an act is to show
 	directors []*director
 	servers   []*server
 	client    *client
@@ -33,13 +34,22 @@ type stage struct {
 // newStage builds the network: a bridge in a namespace of its own and five
 // hosts on it.
 func newStage(binary string) (*stage, error) {
+	for _, program := range []string{"ip", "haproxy", "nginx"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return nil, fmt.Errorf("%s is needed: apt-get install -y iproute2 haproxy nginx-light (make demo does it)", program)
+		}
+	}
+	return emptyStage(binary)
+}
+
+func emptyStage(binary string) (*stage, error) {
 	dir, err := os.MkdirTemp("", "keepalived-demo-")
 	if err != nil {
 		return nil, err
 	}
 	s := &stage{
 		dir: dir, prefix: fmt.Sprintf("kademo%d-", os.Getpid()), binary: binary,
-		begin: time.Now(), client: newClient(), procs: map[*exec.Cmd]bool{},
+		begin: time.Now(), patience: 20 * time.Second, client: newClient(), procs: map[*exec.Cmd]bool{},
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
@@ -52,11 +62,6 @@ func newStage(binary string) (*stage, error) {
 }
 
 func (s *stage) network() error {
-	for _, program := range []string{"ip", "haproxy", "nginx"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is needed: apt-get install -y iproute2 haproxy nginx-light (make demo does it)", program)
-		}
-	}
 	sw := s.prefix + "sw"
 	if err := s.space(sw); err != nil {
 		return err
@@ -157,6 +162,7 @@ func (s *stage) clear() {
 	procs := s.procs
 	s.procs = map[*exec.Cmd]bool{}
 	spaces := s.spaces
+	s.spaces = nil
 	s.mu.Unlock()
 	for cmd := range procs {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
