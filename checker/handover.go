@@ -46,10 +46,10 @@ func (p *Pool) AppendState(b []byte) []byte {
 	b = append(b, stateVersion)
 	b = binary.AppendUvarint(b, uint64(len(p.services)))
 	for _, s := range p.services {
-		b = append(b, flag(s.quorum, stateQuorum)|flag(s.sorry, stateSorry))
+		b = append(b, bitIf(s.quorum, stateQuorum)|bitIf(s.sorry, stateSorry))
 		b = binary.AppendUvarint(b, uint64(len(s.servers)))
 		for _, srv := range s.servers {
-			b = append(b, flag(srv.alive, stateUp))
+			b = append(b, bitIf(srv.alive, stateUp))
 			b = binary.AppendUvarint(b, uint64(len(srv.checks)))
 			for _, c := range srv.checks {
 				b = c.known().append(b)
@@ -60,13 +60,13 @@ func (p *Pool) AppendState(b []byte) []byte {
 }
 
 func (k known) append(b []byte) []byte {
-	b = append(b, flag(k.up, stateUp)|flag(k.hasRun, stateHasRun)|flag(k.passed, statePassed), byte(k.phase))
+	b = append(b, bitIf(k.up, stateUp)|bitIf(k.hasRun, stateHasRun)|bitIf(k.passed, statePassed), byte(k.phase))
 	b = binary.AppendUvarint(b, uint64(k.url))
 	b = binary.AppendVarint(b, int64(k.code))
 	return binary.AppendVarint(b, k.weight)
 }
 
-func flag(set bool, bit byte) byte {
+func bitIf(set bool, bit byte) byte {
 	if set {
 		return bit
 	}
