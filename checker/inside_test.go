@@ -20,7 +20,12 @@ func TestInNamespace(t *testing.T) {
 	ns.Up("e0")
 	ns.Up("e1")
 	ns.Sysctl("net/ipv4/ping_group_range", "1 0")
-	ns.IP("rule", "add", "fwmark", "7", "unreachable")
+	ns.IP("-6", "addr", "add", "fd00:98::1/64", "dev", "e0", "nodad")
+	ns.IP("-6", "addr", "add", "fe80::98/64", "dev", "e0", "nodad")
+	ns.IP("-6", "addr", "add", "fd00:200::200/128", "dev", "lo", "nodad")
+	for _, family := range []string{"-4", "-6"} {
+		ns.IP(family, "rule", "add", "fwmark", "7", "unreachable")
+	}
 	out, err := ns.TryRun("env", "CHECKER_INSIDE=1", os.Args[0], "-test.run=^TestInside$", "-test.v")
 	if err != nil || !strings.Contains(out, "PASS") {
 		t.Errorf("%v\n%s", err, out)
@@ -33,11 +38,25 @@ func TestInside(t *testing.T) {
 	}
 	sources := make(chan netip.AddrPort, 16)
 	open := tcpService(t, func(c net.Conn) { sources <- c.RemoteAddr().(*net.TCPAddr).AddrPort() })
-	six, err := net.Listen("tcp", "[::1]:0")
+	l6, err := net.Listen("tcp6", "[::]:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer six.Close()
+	defer l6.Close()
+	go func() {
+		for {
+			c, err := l6.Accept()
+			if err != nil {
+				return
+			}
+			sources <- c.RemoteAddr().(*net.TCPAddr).AddrPort()
+			c.Close()
+		}
+	}()
+	six := func(addr string) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr(addr), l6.Addr().(*net.TCPAddr).AddrPort().Port())
+	}
+	silent6 := netip.MustParseAddrPort("[fd00:98::77]:80")
 	silent := netip.MustParseAddrPort("10.98.0.77:80") // nobody there
 	free := closedPort(t).Port()
 	at := func(to netip.AddrPort, change ...func(*Connection)) Connection {
@@ -72,7 +91,19 @@ func TestInside(t *testing.T) {
 		source string // prefix of the source as the server sees it
 	}{
 		{"tcp", TCPCheck{at(open)}, OK, "127.0.0.1:"},
-		{"tcp-v6", TCPCheck{at(six.Addr().(*net.TCPAddr).AddrPort())}, OK, ""},
+		{"tcp-v6", TCPCheck{at(six("::1"))}, OK, "[::1]:"},
+		{"bindto-v6", TCPCheck{at(six("::1"), bind("fd00:200::200", 0))}, OK, "[fd00:200::200]:"},
+		{"bind-port-v6", TCPCheck{at(six("::1"), bind("fd00:200::200", free))}, OK,
+			netip.AddrPortFrom(netip.MustParseAddr("fd00:200::200"), free).String()},
+		{"bindto-tls-v6", HTTPCheck{Connection: at(six("::1"), bind("fd00:200::200", 0)), TLS: true, URLs: []URL{{Path: "/"}}}, TLSFailed, "[fd00:200::200]:"},
+		{"bindto-not-ours-v6", TCPCheck{at(six("::1"), bind("2001:db8::9", 0))}, BindFailed, ""},
+		{"bind-if-v6", TCPCheck{at(six("::1"), device("lo"))}, OK, "[::1]:"},
+		{"bind-if-missing-v6", TCPCheck{at(six("::1"), device("nosuch"))}, BindFailed, ""},
+		{"link-local", TCPCheck{at(six("fe80::98%e0"), device("e0"))}, OK, "[fe80::98%e0]:"},
+		{"no-fwmark-v6", TCPCheck{at(silent6)}, ConnectTimeout, ""},
+		{"fwmark-v6", TCPCheck{at(silent6, mark)}, Unreachable, ""},
+		{"fwmark-tls-v6", HTTPCheck{Connection: at(silent6, mark), TLS: true, URLs: []URL{{Path: "/"}}}, Unreachable, ""},
+		{"no-route-v6", TCPCheck{at(netip.MustParseAddrPort("[2001:db8::1]:80"))}, Unreachable, ""},
 		{"bindto", TCPCheck{at(open, bind("127.0.0.200", 0))}, OK, "127.0.0.200:"},
 		{"bind-port", TCPCheck{at(open, bind("127.0.0.200", free))}, OK, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.200"), free).String()},
 		{"bindto-not-ours", TCPCheck{at(open, bind("192.0.2.9", 0))}, BindFailed, ""},
@@ -86,6 +117,10 @@ func TestInside(t *testing.T) {
 		{"no-route-udp", UDPCheck{Connection: at(netip.MustParseAddrPort("192.0.2.1:80"))}, Unreachable, ""},
 		{"ping", ping("127.0.0.1"), OK, ""},
 		{"ping-v6", ping("::1"), OK, ""},
+		{"ping-bindto-v6", ping("::1", bind("fd00:200::200", 80)), OK, ""},
+		{"ping-bind-if", ping("127.0.0.1", device("lo")), OK, ""},
+		{"ping-bind-if-missing", ping("127.0.0.1", device("nosuch")), BindFailed, ""},
+		{"ping-no-route-v6", ping("2001:db8::1"), Unreachable, ""},
 		{"ping-bindto", ping("127.0.0.1", bind("127.0.0.200", 80)), OK, ""},
 		{"ping-ignores-fwmark", ping("127.0.0.1", mark), OK, ""},
 		{"ping-silent", ping("10.98.0.77"), ReadTimeout, ""},
