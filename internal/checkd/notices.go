@@ -2,6 +2,7 @@ package checkd
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keepalived-go/keepalived/checker"
@@ -78,11 +79,13 @@ func (t *teller) send(d *daemon, m checker.Mail) {
 	t.mail.Send(notify.Letter{Subject: subject, Body: m.Body})
 }
 
-// close ends everything at the end of the process. Scripts and mails of the
-// stop get up to wait.
+// close ends everything at the end of the process, side by side. Scripts and
+// mails of the stop get up to wait.
 func (t *teller) close(wait time.Duration) {
-	t.scripts.Wait(wait)
-	t.global.Close()
-	t.own.Close()
-	t.mail.Close(wait)
+	var all sync.WaitGroup
+	all.Go(func() { t.scripts.Wait(wait) })
+	all.Go(t.global.Close)
+	all.Go(t.own.Close)
+	all.Go(func() { t.mail.Close(wait) })
+	all.Wait()
 }

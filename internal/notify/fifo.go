@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,10 +35,13 @@ type FIFO struct {
 	failing bool          // an error other than a full pipe was logged
 }
 
-// runningScript is the FIFO's script while it runs.
+// runningScript is the FIFO's script from when it is wanted until it has ended.
 type runningScript struct {
-	proc *script.Process
-	end  chan struct{}
+	end chan struct{} // closed when it has ended, or will never be started
+
+	mu       sync.Mutex // guards what follows
+	proc     *script.Process
+	unwanted bool
 }
 
 // OpenFIFO makes the FIFO if it is missing, opens it and starts its script.
@@ -47,7 +51,7 @@ func OpenFIFO(c FIFOConfig) (*FIFO, error) {
 	if err := f.open(); err != nil {
 		return nil, err
 	}
-	f.startScript()
+	f.startScript(nil)
 	return f, nil
 }
 
@@ -93,20 +97,53 @@ func (f *FIFO) ours(info fs.FileInfo) bool {
 		(st.Uid == uint32(os.Geteuid()) || st.Uid == f.cfg.Cred.UID)
 }
 
-// startScript starts the script with the FIFO's path as last argument. If it
-// ends by itself it is started again only at the next reload.
-func (f *FIFO) startScript() {
+// startScript starts the script with the FIFO's path as last argument, once the
+// one before has ended: two readers would share the lines between them, and
+// what is written meanwhile stays in the FIFO. If it ends by itself it is
+// started again only at the next reload.
+func (f *FIFO) startScript(before *runningScript) {
+	f.script = nil
+	if before != nil {
+		before.signal(syscall.SIGTERM)
+	}
 	if f.cfg.Script == nil {
+		if before != nil {
+			go before.stop()
+		}
 		return
 	}
-	run := &runningScript{end: make(chan struct{})}
-	c, what := *f.cfg.Script, f.cfg.what()
-	run.proc = script.Start(c, func(end script.Status) {
-		complain(c, end)
-		log.Info("%s script terminated", what)
-		close(run.end)
-	}, f.cfg.Path)
-	f.script = run
+	f.script = &runningScript{end: make(chan struct{})}
+	if before == nil {
+		f.script.start(f.cfg)
+		return
+	}
+	go func(next *runningScript, c FIFOConfig) {
+		before.stop()
+		next.start(c)
+	}(f.script, f.cfg)
+}
+
+func (r *runningScript) start(c FIFOConfig) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unwanted {
+		close(r.end)
+		return
+	}
+	r.proc = script.Start(*c.Script, func(end script.Status) {
+		complain(*c.Script, end)
+		log.Info("%s script terminated", c.what())
+		close(r.end)
+	}, c.Path)
+}
+
+// signal signals the script, or sees that it is not started any more.
+func (r *runningScript) signal(sig syscall.Signal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unwanted = true; r.proc != nil {
+		r.proc.Signal(sig)
+	}
 }
 
 // stop ends the script: it has seen the end of the FIFO, then gets SIGTERM,
@@ -117,7 +154,7 @@ func (r *runningScript) stop() {
 		wait time.Duration
 	}{{0, fifoScriptEOF}, {syscall.SIGTERM, fifoScriptTerm}, {syscall.SIGKILL, fifoScriptTerm}} {
 		if step.sig != 0 {
-			r.proc.Signal(step.sig)
+			r.signal(step.sig)
 		}
 		select {
 		case <-r.end:
@@ -176,13 +213,8 @@ func (f *FIFO) Reload(c *FIFOConfig) (*FIFO, error) {
 		}
 		return OpenFIFO(*c)
 	}
-	old := f.script
-	f.cfg, f.script = *c, nil
-	f.startScript()
-	if old != nil {
-		old.proc.Signal(syscall.SIGTERM)
-		go old.stop()
-	}
+	f.cfg = *c
+	f.startScript(f.script)
 	return f, nil
 }
 

@@ -147,6 +147,28 @@ func TestFIFOScript(t *testing.T) {
 	}
 }
 
+// TestFIFOScriptsTakeTurns reloads while the script takes its time to end: the
+// next one waits, for two readers would tear lines apart.
+func TestFIFOScriptsTakeTurns(t *testing.T) {
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "fifo"), filepath.Join(dir, "out")
+	slow := &script.Command{Args: []string{"/bin/sh", "-c",
+		"trap 'sleep 0.1; echo end >>" + out + "; exit' TERM; echo start >>" + out + "; while :; do sleep 0.02; done"}, Cred: script.Own()}
+	c := FIFOConfig{Path: path, Cred: script.Own(), Script: slow}
+	f := open(t, c)
+	content := func() string { b, _ := os.ReadFile(out); return string(b) }
+	nettest.Eventually(t, 20*time.Second, "the script runs", func() bool { return content() == "start\n" })
+	f, err := f.Reload(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nettest.Eventually(t, 20*time.Second, "the script is started again", func() bool { return strings.Count(content(), "start") == 2 })
+	f.Close()
+	if got, want := content(), "start\nend\nstart\nend\n"; got != want {
+		t.Errorf("scripts wrote %q, want %q", got, want)
+	}
+}
+
 func TestFIFOReload(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")

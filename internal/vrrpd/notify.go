@@ -1,11 +1,13 @@
 package vrrpd
 
 import (
+	"sync"
 	"time"
 
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/notify"
+	"github.com/keepalived-go/keepalived/internal/script"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
@@ -42,7 +44,10 @@ func (d *daemon) fifo(kind string, f *configparse.FIFO) *notify.FIFOConfig {
 	if f.Path == "" {
 		return nil
 	}
-	c := &notify.FIFOConfig{Kind: kind, Path: f.Path}
+	c := &notify.FIFOConfig{Kind: kind, Path: f.Path, Cred: script.Own()}
+	if f.User != "" {
+		c.Cred = script.Credentials{UID: f.UID, GID: f.GID}
+	}
 	if cmd, ok := d.cmds.command(f.Script); ok {
 		c.Script = cmd
 	}
@@ -127,12 +132,15 @@ func (t *teller) rxLowerPrio(d *daemon, e vrrp.RxLowerPrio) {
 	t.write(notify.VRRPLine(e.Group, e.Name, "MASTER_RX_LOWER_PRI", int(e.Priority)))
 }
 
-// close ends everything at the end of the process. Scripts of the stop get up
-// to wait.
+// close ends everything at the end of the process, side by side, so that it
+// takes as long as the slowest and not as all. Scripts of the stop get up to
+// wait.
 func (t *teller) close(wait time.Duration) {
-	t.scripts.Wait(wait)
-	t.global.Close()
-	t.own.Close()
-	t.mail.Close(wait)
-	t.bus.Close(wait)
+	var all sync.WaitGroup
+	all.Go(func() { t.scripts.Wait(wait) })
+	all.Go(t.global.Close)
+	all.Go(t.own.Close)
+	all.Go(func() { t.mail.Close(wait) })
+	all.Go(func() { t.bus.Close(wait) })
+	all.Wait()
 }
