@@ -3,8 +3,6 @@ package bfdd
 import (
 	"math/rand/v2"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,8 +51,7 @@ func newDaemon(c process.Child) *daemon {
 }
 
 func (d *daemon) run() int {
-	signals := make(chan os.Signal, 16)
-	catchSignals(signals, d.child.Options)
+	signals := d.child.CatchSignals()
 	conf, status := d.load()
 	if status >= 0 {
 		return status
@@ -76,8 +73,7 @@ func (d *daemon) run() int {
 		conf.Brief = true
 		log.Lines(conf.Data())
 	}
-	go d.readSignals(signals)
-	go d.watchParent()
+	d.child.Attend(d.loop, signals, d.signal, func(time.Time) { d.loop.Stop() })
 	d.loop.Run()
 	for _, l := range d.listeners {
 		l.close()
@@ -86,23 +82,7 @@ func (d *daemon) run() int {
 	return d.exitStatus
 }
 
-// catchSignals takes every signal that does not mean a fault of the program.
-func catchSignals(to chan os.Signal, o process.Options) {
-	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU, unix.SIGPIPE,
-		syscall.Signal(36), syscall.Signal(63))
-	if o.IgnoreSIGINT {
-		signal.Ignore(unix.SIGINT)
-	}
-}
-
-func (d *daemon) readSignals(signals chan os.Signal) {
-	for s := range signals {
-		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
-			return
-		}
-	}
-}
-
+// signal does what a signal asks for.
 func (d *daemon) signal(now time.Time, s os.Signal) {
 	switch s {
 	case unix.SIGHUP:
@@ -113,20 +93,6 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 		d.dump()
 	case unix.SIGXCPU:
 		log.Info("BFD process has used too much CPU time, bfd_rlimit_rttime may need to be increased")
-	}
-}
-
-// watchParent stops the process when its parent has died.
-func (d *daemon) watchParent() {
-	if d.child.Parent == nil {
-		return
-	}
-	b := make([]byte, 1)
-	for {
-		if n, err := d.child.Parent.Read(b); n == 0 || err != nil {
-			d.loop.Post(func(time.Time) { d.loop.Stop() })
-			return
-		}
 	}
 }
 

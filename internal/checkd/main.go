@@ -2,8 +2,6 @@ package checkd
 
 import (
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,13 +12,6 @@ import (
 	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/track"
 	"github.com/keepalived-go/keepalived/ipvs"
-)
-
-// Signals of the original that have no name in package syscall: SIGRTMIN+2 and
-// SIGRTMAX-1 of glibc.
-const (
-	sigJSON       = syscall.Signal(36)
-	sigStatsClear = syscall.Signal(63)
 )
 
 // stopWait is how long scripts and mails of a stop are waited for.
@@ -61,38 +52,18 @@ type daemon struct {
 // status.
 func Main(c process.Child) int {
 	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter()}
-	signals := make(chan os.Signal, 16)
-	catchSignals(signals, c.Options)
+	signals := c.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status
 	}
-	go d.readSignals(signals)
-	go d.watchParent()
+	c.Attend(d.loop, signals, d.signal, d.orphaned)
 	go d.readBFD()
 	go d.answerOperator()
 	d.loop.Run()
 	return d.finish()
 }
 
-// catchSignals takes every signal that does not mean a fault of the program.
-// Those that mean nothing to us are caught too and not ignored, because an
-// ignored signal would stay ignored in scripts.
-func catchSignals(to chan os.Signal, o process.Options) {
-	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU,
-		sigJSON, sigStatsClear, unix.SIGQUIT, unix.SIGALRM, unix.SIGPIPE, unix.SIGABRT, unix.SIGVTALRM, unix.SIGPROF)
-	if o.IgnoreSIGINT {
-		signal.Ignore(unix.SIGINT)
-	}
-}
-
-func (d *daemon) readSignals(signals chan os.Signal) {
-	for s := range signals {
-		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
-			return
-		}
-	}
-}
-
+// signal does what a signal asks for.
 func (d *daemon) signal(now time.Time, s os.Signal) {
 	switch s {
 	case unix.SIGHUP:
@@ -103,21 +74,6 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 		d.dumpData()
 	case unix.SIGXCPU:
 		log.Info("Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased")
-	}
-}
-
-// watchParent ends the process when its parent has died.
-func (d *daemon) watchParent() {
-	if d.child.Parent == nil {
-		return
-	}
-	b := make([]byte, 1)
-	for {
-		n, err := d.child.Parent.Read(b)
-		if n == 0 || err != nil {
-			d.loop.Post(d.orphaned)
-			return
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keepalived-go/keepalived/configparse"
@@ -60,10 +61,28 @@ func Env(configID string, seed uint64) configparse.Env {
 // cpus is how many processors the system has online, not how many this
 // process may use.
 func cpus() int {
-	if n, err := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*/topology"); err == nil && len(n) > 0 {
-		return len(n)
+	b, _ := os.ReadFile("/sys/devices/system/cpu/online")
+	if n := countCPUs(strings.TrimSpace(string(b))); n > 0 {
+		return n
 	}
 	return runtime.NumCPU()
+}
+
+// countCPUs counts what the kernel lists as in "0-3,6"; 0 if it is no list.
+func countCPUs(list string) (n int) {
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		if !ranged {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || to < from {
+			return 0
+		}
+		n += to - from + 1
+	}
+	return n
 }
 
 // links looks interfaces up in one dump.

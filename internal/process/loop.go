@@ -151,18 +151,17 @@ func (l *Loop) Run() {
 }
 
 // arm sets the timer to the core's next deadline, as an absolute time so that
-// nothing is lost between reading the clock and setting it.
+// nothing is lost between reading the clock and setting it. A deadline that
+// moved away, as a backup's does with every advert, leaves the timer alone: one
+// wake-up too many at the old one is cheaper than a system call for each.
 func (l *Loop) arm() {
 	next := l.core.Next()
-	if next.Equal(l.armed) && next.IsZero() == l.armed.IsZero() {
+	if next.IsZero() || !l.armed.IsZero() && !next.Before(l.armed) {
 		return
 	}
 	l.armed = next
-	var spec unix.ItimerSpec
-	if !next.IsZero() {
-		at := l.baseMono + int64(next.Sub(l.base))
-		spec.Value = unix.NsecToTimespec(max(at, 1)) // zero would disarm
-	}
+	at := l.baseMono + int64(next.Sub(l.base))
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // zero would disarm
 	if err := unix.TimerfdSettime(l.timerFD, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
 		panic(fmt.Sprintf("set timerfd to %v: %v", next, err)) // no valid argument fails
 	}

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +31,7 @@ func getScheduler(tid int) (policy, priority int) {
 	}
 	var p schedParam
 	unix.Syscall(unix.SYS_SCHED_GETPARAM, uintptr(tid), uintptr(unsafe.Pointer(&p)), 0)
-	return int(r), int(p.priority)
+	return int(r) &^ unix.SCHED_RESET_ON_FORK, int(p.priority)
 }
 
 // eachThread calls set for every thread of the process until a listing shows
@@ -63,14 +61,19 @@ func eachThread(set func(tid int) error) error {
 	}
 }
 
+// What the process was started with, for example by CPUSchedulingPolicy= of
+// systemd: without a keyword it stays, as in the original.
+var inheritedPolicy, inheritedPriority = getScheduler(0)
+
 // SetRealtime puts every thread under SCHED_RR with the priority (1 to 99), or
-// with 0 back under the normal policy. One real-time thread among others would
-// wait for those, so it is all or none. SCHED_RESET_ON_FORK, which the
-// original uses, would take it from new threads; Start resets scripts instead.
+// with 0 back under what the process was started with. One real-time thread
+// among others would wait for those, so it is all or none. SCHED_RESET_ON_FORK,
+// which the original uses, would take it from new threads; package script
+// resets what it starts instead.
 func SetRealtime(priority int) error {
 	policy := unix.SCHED_RR
 	if priority <= 0 {
-		policy, priority = unix.SCHED_NORMAL, 0
+		policy, priority = inheritedPolicy, inheritedPriority
 	}
 	err := eachThread(func(tid int) error { return setScheduler(tid, policy, priority) })
 	if err != nil {
@@ -99,7 +102,6 @@ func SetNice(nice int) error {
 // SetAffinity binds every thread to the given processors; none means all.
 func SetAffinity(cpus []int) error {
 	set := cpuSet(cpus)
-	affinityChanged.Store(true)
 	err := eachThread(func(tid int) error { return unix.SchedSetaffinity(tid, &set) })
 	if err != nil {
 		return fmt.Errorf("set CPU affinity to %v: %w", cpus, err)
@@ -136,41 +138,35 @@ func SetRealtimeLimit(microseconds uint64) error {
 	return nil
 }
 
-// Start starts a command that must not have the scheduling of this process:
-// real-time policy, nice value and affinity are reset for it alone. Memory
-// locks are not inherited. The limit on core files is put back for the moment
-// of the start, so that the command sees the one this process began with.
-func Start(cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	tid := unix.Gettid()
-	if policy, priority := getScheduler(0); policy != unix.SCHED_NORMAL {
-		if setScheduler(tid, unix.SCHED_NORMAL, 0) == nil {
-			defer setScheduler(tid, policy, priority)
-		}
-	}
-	// The kernel returns 20 - nice.
-	if raw, err := unix.Getpriority(unix.PRIO_PROCESS, tid); err == nil && raw != 20 {
-		if unix.Setpriority(unix.PRIO_PROCESS, tid, 0) == nil {
-			defer unix.Setpriority(unix.PRIO_PROCESS, tid, 20-raw)
-		}
-	}
-	var old unix.CPUSet
-	if affinityChanged.Load() && unix.SchedGetaffinity(tid, &old) == nil {
-		all := cpuSet(nil)
-		if unix.SchedSetaffinity(tid, &all) == nil {
-			defer unix.SchedSetaffinity(tid, &old)
-		}
-	}
+// Start starts a child that is to have everything from this process, such as a
+// real-time policy from systemd, but the limit on core files: that is put back
+// for the moment of the start, so that the child's scripts get the one with
+// which the daemon began. The child gets files as its descriptors from 0 on.
+// It is waited for with Wait.
+//
+// Package os would first try on a process of its own what the kernel can do;
+// that time the child needs for its first advert.
+func Start(path string, args, env []string, files []*os.File) (pid int, err error) {
 	if coreChanged.Load() {
 		_ = unix.Setrlimit(unix.RLIMIT_CORE, &originalCore)
 		defer func() { _ = SetCoreLimit() }()
 	}
-	return cmd.Start()
+	attr := &syscall.ProcAttr{Env: env}
+	for _, f := range files {
+		attr.Files = append(attr.Files, f.Fd())
+	}
+	return syscall.ForkExec(path, args, attr)
 }
 
-// affinityChanged spares Start two system calls where no affinity is set.
-var affinityChanged atomic.Bool
+// Wait waits for a child's end and returns how it came about.
+func Wait(pid int) (status syscall.WaitStatus) {
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if err != syscall.EINTR {
+			return status
+		}
+	}
+}
 
 // SetName sets the name that ps shows for the process (at most 15 bytes).
 func SetName(name string) error {

@@ -35,7 +35,7 @@ type request struct {
 }
 
 var (
-	requests    = make(chan request, queued)
+	requests    chan request
 	spawnerOnce sync.Once
 )
 
@@ -48,7 +48,10 @@ var (
 // this process's environment less IFS, LD_PRELOAD and LD_LIBRARY_PATH. It gets
 // SIGTERM if this process dies.
 func Start(c Command, done func(Status), extra ...string) *Process {
-	spawnerOnce.Do(func() { go spawner() })
+	spawnerOnce.Do(func() {
+		requests = make(chan request, queued)
+		go spawner()
+	})
 	p := &Process{}
 	select {
 	case requests <- request{c, extra, p, done}:

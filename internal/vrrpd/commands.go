@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
@@ -16,7 +17,7 @@ import (
 type commands struct {
 	checked map[*vrrp.Command]*script.Command
 	sec     script.Security
-	who     script.Credentials // where a command names nobody
+	who     func() script.Credentials // where a command names nobody
 	unsafe  bool
 
 	// disabled says for the operator's status which programs are not run, and
@@ -42,12 +43,7 @@ func (c *commands) check(conf *configparse.Config) {
 	*c = commands{
 		checked: map[*vrrp.Command]*script.Command{},
 		sec:     script.Security{Enabled: g.ScriptSecurity, SymlinkPaths: g.UseSymlinkPaths},
-		who:     script.Own(),
-	}
-	if g.ScriptUser != nil {
-		c.who = credentials(g.ScriptUser, c.who)
-	} else if cred, err := script.Lookup(script.DefaultUser, ""); err == nil {
-		c.who = cred
+		who:     sync.OnceValue(func() script.Credentials { return scriptUser(g.ScriptUser) }),
 	}
 	cfg := &conf.VRRP
 	used := usedTracks(cfg)
@@ -121,10 +117,22 @@ func (c *commands) one(v *vrrp.Command) (why string) {
 	return "since not found/accessible"
 }
 
+// scriptUser is script_user, else the user that the original looks for. Without
+// any command nobody needs to know, and the files of users are not read.
+func scriptUser(c *vrrp.Command) script.Credentials {
+	if c != nil {
+		return credentials(c, script.Own)
+	}
+	if cred, err := script.Lookup(script.DefaultUser, ""); err == nil {
+		return cred
+	}
+	return script.Own()
+}
+
 // credentials are as whom a command runs.
-func credentials(c *vrrp.Command, fallback script.Credentials) script.Credentials {
+func credentials(c *vrrp.Command, fallback func() script.Credentials) script.Credentials {
 	if !c.UserSet {
-		return fallback
+		return fallback()
 	}
 	cred := script.Credentials{UID: c.UID, GID: c.GID}
 	if c.Groups {

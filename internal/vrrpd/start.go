@@ -27,10 +27,6 @@ func (d *daemon) start() int {
 		}
 		return process.ExitFatal
 	}
-	conf, status := d.load()
-	if status >= 0 {
-		return status
-	}
 	var err error
 	if d.loop, err = process.NewLoop(d); err != nil {
 		log.Err("%v", err)
@@ -38,16 +34,19 @@ func (d *daemon) start() int {
 	}
 	d.worker = newWorker(d.setAddrs)
 	d.router = vrrp.New(vrrp.Options{Detail: log.Detail(), Uptime: uptime()})
-	now := time.Now()
-	if err := d.readNetwork(now); err != nil {
+	if err := d.readNetwork(time.Now()); err != nil {
 		log.Err("%v", err)
 		return process.ExitFatal
+	}
+	conf, status := d.load()
+	if status >= 0 {
+		return status
 	}
 	if err := d.track.open(d); err != nil {
 		log.Err("%v", err)
 		return process.ExitFatal
 	}
-	d.adopt(now, conf, true)
+	d.adopt(time.Now(), conf, true)
 	d.sched.set(d)
 	d.answerOperator()
 	return -1
@@ -120,27 +119,19 @@ func (d *daemon) environment(seed uint64) configparse.Env {
 	if id == "" {
 		id = configparse.DefaultConfigID(host)
 	}
-	links := map[string]configparse.Link{}
-	list, err := d.kernel.Links()
-	if err != nil {
-		log.Err("Netlink: %v", err)
-	}
-	byIndex := map[int]string{}
-	for _, l := range list {
-		byIndex[l.Index] = l.Name
-	}
-	for _, l := range list {
-		links[l.Name] = configparse.Link{
+	link := func(name string) (configparse.Link, bool) {
+		l, ok := d.links.named(name)
+		return configparse.Link{
 			Index: l.Index, MTU: l.MTU, Loopback: l.Flags&unix.IFF_LOOPBACK != 0, NoMulticast: !l.Multicast(),
 			Ethernet: l.Type == unix.ARPHRD_ETHER, VRF: l.Kind == "vrf", Table: l.VRFTable,
-			Kind: l.Kind, Base: byIndex[l.Parent],
-		}
+			Kind: l.Kind, Base: d.links.byIndex[l.Parent].Name,
+		}, ok
 	}
 	return configparse.Env{
 		ConfigID: id, HostName: host, Seed: seed, CPUs: runtime.NumCPU(),
 		IncludeChecks: d.child.Options.AllConfig, Namespace: d.child.Options.Namespace,
 		SNMPSocket: d.child.Options.SNMPSocket, Getenv: os.Getenv,
-		Link: func(name string) (configparse.Link, bool) { l, ok := links[name]; return l, ok },
+		Link: link,
 		User: func(name string) (configparse.User, bool) {
 			c, err := script.Lookup(name, "")
 			return configparse.User{UID: c.UID, GID: c.GID}, err == nil

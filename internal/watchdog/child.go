@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -69,23 +68,21 @@ func (p *Parent) start(c *child) {
 		log.Err("%v", err)
 		return
 	}
-	cmd := &exec.Cmd{
-		Path: binary, Args: p.args, Env: append(os.Environ(), env), ExtraFiles: files,
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-	}
-	if err := process.Start(cmd); err != nil {
+	files = append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, files...)
+	pid, err := process.Start(binary, p.args, append(os.Environ(), env), files)
+	if err != nil {
 		delay, _ := c.limit.next(time.Now(), time.Now())
 		c.due = time.Now().Add(max(delay, time.Second))
 		log.Alert("cannot start the %s child process: %v - trying again", c.title, err)
 		return
 	}
-	c.pid, c.started, c.busy = cmd.Process.Pid, time.Now(), true
+	c.pid, c.started, c.busy = pid, time.Now(), true
 	c.starts++
 	c.connect(conn)
 	log.Info("Starting %s child process, pid=%d", c.title, c.pid)
 	go func() {
-		_ = cmd.Wait() // how it ended is in ProcessState
-		p.post(func() { p.exited(c, cmd.ProcessState) })
+		status := process.Wait(pid)
+		p.post(func() { p.exited(c, status) })
 	}()
 }
 
@@ -108,14 +105,13 @@ func (c *child) signal(sig syscall.Signal) {
 }
 
 // exited is called when a child has ended.
-func (p *Parent) exited(c *child, state *os.ProcessState) {
+func (p *Parent) exited(c *child, status syscall.WaitStatus) {
 	pid := c.pid
 	c.pid, c.busy, c.died = 0, false, true
 	c.connect(nil)
 	if p.stopping {
 		return
 	}
-	status, _ := state.Sys().(syscall.WaitStatus)
 	if explain(pid, status) {
 		sdNotify(errnoOf(status.ExitStatus()))
 		p.end(status.ExitStatus())

@@ -4,19 +4,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
-)
-
-// The signals of process.md 3.1 that have no name in package syscall. The C
-// library keeps two real-time signals for itself, so SIGRTMIN is 34.
-const (
-	sigJSON       = syscall.Signal(36) // SIGRTMIN+2
-	sigStatsClear = syscall.Signal(63) // SIGRTMAX-1
 )
 
 // pipe is one of the parent's pipes to or between its children.
@@ -50,6 +44,7 @@ type Parent struct {
 	waiting  string // "Startup complete" or "Reload complete", when all children are ready
 	queued   bool   // a reload was asked for while children were busy
 	schedule schedule
+	freeing  *time.Timer // see giveBack
 }
 
 // run is the parent from the moment its configuration is read. It returns the
@@ -64,7 +59,6 @@ func (p *Parent) run() int {
 	signals := make(chan os.Signal, 16)
 	p.catch(signals)
 	go p.listenReady()
-	p.listenControl()
 	p.startupScript()
 	for _, c := range p.children {
 		if c.wanted {
@@ -72,6 +66,8 @@ func (p *Parent) run() int {
 		}
 	}
 	p.waiting = "Startup complete"
+	p.listenControl()
+	p.giveBack()
 	p.saveConfig()
 	p.planReload()
 	timer := time.NewTimer(0)
@@ -127,7 +123,7 @@ func (p *Parent) archiveFile() (*os.File, error) {
 // was ignored would stay ignored in the children and in scripts.
 func (p *Parent) catch(to chan<- os.Signal) {
 	signal.Notify(to, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
-		sigJSON, sigStatsClear)
+		process.SIGJSON, process.SIGSTATSCLEAR)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT,
 		syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGPOLL, syscall.SIGSTKFLT, syscall.SIGPWR)
 	if p.options.IgnoreSIGINT {
@@ -144,7 +140,7 @@ func (p *Parent) handle(sig syscall.Signal) {
 	case syscall.SIGUSR1:
 		p.dump()
 		p.relay(sig)
-	case syscall.SIGUSR2, sigJSON, sigStatsClear:
+	case syscall.SIGUSR2, process.SIGJSON, process.SIGSTATSCLEAR:
 		p.relay(sig)
 	}
 }
@@ -199,6 +195,18 @@ func (p *Parent) settle() {
 		log.Detailf("Processing queued reload")
 		p.reload()
 	}
+}
+
+// giveBackAfter is when the memory that reading the configuration took is given
+// back to the system: collecting it takes milliseconds, which the children need
+// for their start.
+const giveBackAfter = time.Second
+
+func (p *Parent) giveBack() {
+	if p.freeing == nil {
+		p.freeing = time.AfterFunc(giveBackAfter, debug.FreeOSMemory)
+	}
+	p.freeing.Reset(giveBackAfter)
 }
 
 // next is when the loop has something to do without an event.

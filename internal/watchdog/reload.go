@@ -33,6 +33,7 @@ func (p *Parent) reload() {
 	remove := p.reloadFile()
 	defer remove()
 	next := read(p.options)
+	p.giveBack()
 	if !checked {
 		next.sayFiles(p.options)
 	}
