@@ -233,8 +233,8 @@ type Packet struct {
 	Source   netip.Addr
 	To       netip.Addr // from IPV6_PKTINFO
 	HopLimit int        // from IPV6_HOPLIMIT; -1 = unknown
-	// Arrived is when the kernel got it (SO_TIMESTAMPNS), for the time window
-	// of auth_hmac after the process stood still; zero = now.
+	// Arrived is when the kernel got it (SO_TIMESTAMPNS), on the clock of now:
+	// timers count from it, and the time window of auth_hmac; zero = now.
 	Arrived time.Time
 }
 

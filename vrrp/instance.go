@@ -92,6 +92,10 @@ const (
 	// lateBound is how late a deadline may be handled before we suspect that
 	// the process stood still and that packets are waiting unread.
 	lateBound = 2 * time.Millisecond
+	// stoodStill is how late a Backup must be for its sockets not to be believed
+	// at once: adverts may still be on their way into them. Less than that is a
+	// busy machine, and waiting would only add to it.
+	stoodStill = 50 * time.Millisecond
 )
 
 func (in *instance) subject() Subject {
@@ -130,7 +134,7 @@ func (in *instance) restartDown(now time.Time) {
 func (in *instance) stalled(now time.Time) bool {
 	suspect := in.mayBeReplaced(now)
 	if in.state != Master {
-		suspect = now.Sub(in.wake.at) >= lateBound
+		suspect = now.Sub(in.wake.at) >= stoodStill
 	}
 	if in.held || !suspect {
 		return false

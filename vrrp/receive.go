@@ -180,9 +180,23 @@ func (in *instance) receive(rx *received) Drop {
 	if in.state == Master {
 		in.masterHears(rx.now, rx)
 	} else {
-		in.backupHears(rx.now, rx)
+		in.backupHears(in.heardAt(rx), rx)
 	}
 	return DropNone
+}
+
+// heardAt is when the timers that an advert starts in Backup begin: when the
+// kernel got it, so that a process which was late to hear of it is not late by
+// as much again to take over. It goes back a quarter of an interval at most: a
+// backup that cannot keep up must not take what it has not read yet for silence.
+func (in *instance) heardAt(rx *received) time.Time {
+	if least := rx.now.Add(-in.masterInterval / 4); rx.arrived.Before(least) {
+		return least
+	}
+	if rx.arrived.After(rx.now) {
+		return rx.now
+	}
+	return rx.arrived
 }
 
 // check is vrrp.md 2.2 up to 12, in its order: the first failure counts.

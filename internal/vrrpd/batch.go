@@ -16,8 +16,8 @@ import (
 // instances then costs sixteen calls and sixteen wake-ups of the loop.
 const batchPackets = 16
 
-// controlBytes holds IPV6_PKTINFO and IPV6_HOPLIMIT.
-const controlBytes = 64
+// controlBytes holds SCM_TIMESTAMPNS, IPV6_PKTINFO and IPV6_HOPLIMIT.
+const controlBytes = 96
 
 // mmsghdr is struct mmsghdr of recvmmsg(2) and sendmmsg(2).
 type mmsghdr struct {
@@ -51,9 +51,9 @@ func newBatch(s *socket, size int) *batch {
 		h := &b.msgs[i].hdr
 		h.Iov = &b.iovs[i]
 		h.SetIovlen(1)
+		h.Control = &b.control[i][0]
 		if s.key.IPv6 {
 			h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
-			h.Control = &b.control[i][0]
 		}
 	}
 	return b
@@ -61,10 +61,11 @@ func newBatch(s *socket, size int) *batch {
 
 // receive fills the batch without waiting.
 func (b *batch) receive(fd int) syscall.Errno {
-	if b.socket.key.IPv6 {
-		for i := range b.msgs {
-			b.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
-			b.msgs[i].hdr.SetControllen(controlBytes)
+	for i := range b.msgs {
+		h := &b.msgs[i].hdr
+		h.SetControllen(controlBytes)
+		if h.Name != nil {
+			h.Namelen = unix.SizeofSockaddrInet6
 		}
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.msgs[0])),
@@ -96,14 +97,15 @@ func (b *batch) hand(now time.Time) {
 		b.packet = vrrp.Packet{Socket: s.id, Bytes: b.data[i*b.size:][:length], HopLimit: -1}
 		if s.key.IPv6 {
 			b.packet.Source = netip.AddrFrom16(b.names[i].Addr)
-			b.readControl(i)
 		}
+		b.readControl(now, i)
 		s.deliver(now, &b.packet)
 	}
 }
 
-// readControl takes the destination and the hop limit from message i.
-func (b *batch) readControl(i int) {
+// readControl takes the time of arrival, the destination and the hop limit from
+// message i.
+func (b *batch) readControl(now time.Time, i int) {
 	c := b.control[i][:b.msgs[i].hdr.Controllen]
 	for len(c) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
@@ -111,14 +113,23 @@ func (b *batch) readControl(i int) {
 			return
 		}
 		body := c[unix.SizeofCmsghdr:h.Len]
-		if h.Level == unix.IPPROTO_IPV6 {
-			switch {
-			case h.Type == unix.IPV6_PKTINFO && len(body) >= 16:
-				b.packet.To = netip.AddrFrom16([16]byte(body[:16]))
-			case h.Type == unix.IPV6_HOPLIMIT && len(body) >= 4:
-				b.packet.HopLimit = int(*(*int32)(unsafe.Pointer(&body[0])))
-			}
+		switch {
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(body) >= sizeofTimespec:
+			b.packet.Arrived = arrival(now, (*unix.Timespec)(unsafe.Pointer(&body[0])))
+		case h.Level != unix.IPPROTO_IPV6:
+		case h.Type == unix.IPV6_PKTINFO && len(body) >= 16:
+			b.packet.To = netip.AddrFrom16([16]byte(body[:16]))
+		case h.Type == unix.IPV6_HOPLIMIT && len(body) >= 4:
+			b.packet.HopLimit = int(*(*int32)(unsafe.Pointer(&body[0])))
 		}
 		c = c[min(unix.CmsgSpace(len(body)), len(c)):]
 	}
+}
+
+const sizeofTimespec = int(unsafe.Sizeof(unix.Timespec{}))
+
+// arrival is the kernel's stamp on the clock of now. The stamp is wall clock
+// time; one from the future, because that clock was set back, counts as now.
+func arrival(now time.Time, stamp *unix.Timespec) time.Time {
+	return now.Add(-time.Duration(max(now.UnixNano()-stamp.Nano(), 0)))
 }

@@ -2,8 +2,6 @@ package vrrpd
 
 import (
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,17 +13,19 @@ import (
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
-// Signals of the original that have no name in package syscall: SIGRTMIN+2 and
-// SIGRTMAX-1 of glibc.
-const (
-	sigJSON       = syscall.Signal(36)
-	sigStatsClear = syscall.Signal(63)
-)
-
 // stallLimit is how late a deadline may be before the process hears its
 // sockets first and only then acts on deadlines: peers may have said meanwhile
-// that they are master now.
-const stallLimit = 50 * time.Millisecond
+// that they are master now. perSocket is what looking costs for each.
+const (
+	stallLimit = time.Millisecond
+	perSocket  = 2 * time.Microsecond
+)
+
+// gather is the least distance of two ticks for each instance: with many, what
+// is due shortly after the other goes out with it, in one call for each socket.
+// A thousand instances with adverts every 10 ms then take 4,000 wake-ups a
+// second and not 100,000, and none is late by more than a quarter millisecond.
+const gather = 250 * time.Nanosecond
 
 // daemon is the VRRP process. Everything in it belongs to the loop, except
 // where a field says otherwise.
@@ -44,6 +44,7 @@ type daemon struct {
 	cfg     *vrrp.Config // conf.VRRP with what the kernel adds
 	cmds    commands
 	router  *vrrp.Router
+	ticked  time.Time // when deadlines were last looked at
 
 	links       *linkTable
 	sockets     map[vrrp.SocketID]*socketSlot
@@ -85,37 +86,17 @@ func newDaemon(c process.Child) *daemon {
 }
 
 func (d *daemon) run() int {
-	signals := make(chan os.Signal, 16)
-	catchSignals(signals, d.child.Options)
+	signals := d.child.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status
 	}
-	go d.readSignals(signals)
-	go d.watchParent()
+	d.child.Attend(d.loop, signals, d.signal, d.stop)
 	go d.readBFD()
 	d.loop.Run()
 	return d.finish()
 }
 
-// catchSignals takes every signal that does not mean a fault of the program.
-// Those that mean nothing to us are caught too and not ignored, because an
-// ignored signal would stay ignored in scripts.
-func catchSignals(to chan os.Signal, o process.Options) {
-	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU,
-		sigJSON, sigStatsClear, unix.SIGQUIT, unix.SIGALRM, unix.SIGPIPE, unix.SIGABRT, unix.SIGVTALRM, unix.SIGPROF)
-	if o.IgnoreSIGINT {
-		signal.Ignore(unix.SIGINT)
-	}
-}
-
-func (d *daemon) readSignals(signals chan os.Signal) {
-	for s := range signals {
-		if !d.loop.Post(func(now time.Time) { d.signal(now, s) }) {
-			return
-		}
-	}
-}
-
+// signal does what a signal asks for.
 func (d *daemon) signal(now time.Time, s os.Signal) {
 	switch s {
 	case unix.SIGHUP:
@@ -124,35 +105,23 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 		d.stop(now)
 	case unix.SIGUSR1:
 		d.dumpData(now)
-	case sigJSON:
+	case process.SIGJSON:
 		d.dumpJSON(now)
 	case unix.SIGUSR2:
 		d.dumpStats(now, false)
-	case sigStatsClear:
+	case process.SIGSTATSCLEAR:
 		d.dumpStats(now, true)
 	case unix.SIGXCPU:
 		log.Info("VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased")
 	}
 }
 
-// watchParent stops the process in order when its parent has died.
-func (d *daemon) watchParent() {
-	if d.child.Parent == nil {
-		return
-	}
-	b := make([]byte, 1)
-	for {
-		n, err := d.child.Parent.Read(b)
-		if n == 0 || err != nil {
-			d.loop.Post(d.stop)
-			return
-		}
-	}
-}
-
 // Next implements process.Core.
 func (d *daemon) Next() time.Time {
 	next := d.router.Next()
+	if !next.IsZero() {
+		next = later(next, d.ticked.Add(time.Duration(len(d.cfg.Instances))*gather))
+	}
 	if !d.stopping {
 		next = earliest(next, d.track.next())
 		next = earliest(next, d.state.next())
@@ -173,12 +142,13 @@ func (d *daemon) Tick(now time.Time) {
 	if due := d.router.Next(); !due.IsZero() {
 		if late := now.Sub(due); late >= 0 {
 			d.sched.note(late)
-			if late > stallLimit {
+			if late > stallLimit+time.Duration(len(d.socketOrder))*perSocket {
 				d.drainSockets()
 				now = time.Now()
 			}
 		}
 	}
+	d.ticked = now
 	d.router.Tick(now)
 	if !d.stopping {
 		d.track.tick(now)

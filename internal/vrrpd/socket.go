@@ -175,6 +175,7 @@ func openReader(k vrrp.SocketKey, o socketOptions) (int, error) {
 	if k.IPv6 {
 		options = append(options, intOption("IPV6_CHECKSUM", unix.IPPROTO_IPV6, unix.IPV6_CHECKSUM, 6))
 	}
+	options = append(options, intOption("SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
 	if err := apply(fd, k, options); err != nil {
 		unix.Close(fd)
 		return -1, err
