@@ -85,7 +85,13 @@ func Advise(c, peer *Checked) []Advice {
 		a.compare(peer)
 	}
 	for i := range a.out {
-		a.out[i].Source = c.source(a.out[i].File, a.out[i].Line)
+		f := &a.out[i]
+		if f.Source = c.source(f.File, f.Line); f.Source == "" && peer != nil {
+			f.Source = peer.source(f.File, f.Line)
+		}
+		if f.Column == 0 && f.Source != "" {
+			f.Column = 1 + len(f.Source) - len(strings.TrimLeft(f.Source, blanks))
+		}
 	}
 	files := c.fileOrder()
 	slices.SortStableFunc(a.out, func(x, y Advice) int {
@@ -118,17 +124,27 @@ func CheckStatus(all []Advice) int {
 
 // adviser collects findings.
 type adviser struct {
-	c   *Checked
-	out []Advice
+	c    *Checked
+	peer *Checked // of compare
+	out  []Advice
 }
 
 // at makes a finding about a statement; n may be nil.
 func (a *adviser) at(n *node, word int, code string, s Severity, why, format string, args ...any) {
 	f := Advice{Code: code, Severity: s, Text: fmt.Sprintf(format, args...), Why: why}
-	if n != nil && n.at.file != nil {
-		f.File, f.Line, f.Column = n.at.file.name, int(n.at.line), n.column(word)
-	}
+	f.put(n, word)
 	a.out = append(a.out, f)
+}
+
+// put places a finding at a word of a statement; n may be nil.
+func (f *Advice) put(n *node, word int) {
+	if n == nil || n.at.file == nil {
+		return
+	}
+	f.File, f.Line, f.Column = n.at.file.name, int(n.at.line), n.column(word)
+	if f.Column == 0 {
+		f.Column = n.column(0)
+	}
 }
 
 func (c *Checked) source(file string, line int) string {
@@ -159,6 +175,7 @@ type node struct {
 	words  []word
 	at     position
 	block  bool
+	closed bool // its closing brace is there
 	below  []*node
 	parent *node
 }
@@ -284,6 +301,7 @@ func readTree(open Opener, pattern string, env Env) *node {
 			here, last = last, nil
 		case itemClose:
 			if here.parent != nil {
+				here.closed = true
 				here = here.parent
 			}
 			last = nil

@@ -20,7 +20,7 @@ const (
 
 func (a *adviser) services() {
 	seen := map[string]*checker.ServiceConfig{}
-	nodes := a.serviceNodes()
+	nodes := serviceNodes(a.c)
 	for i := range a.c.Config.Checker.Services {
 		s := &a.c.Config.Checker.Services[i]
 		n := nodes[s.Line]
@@ -39,9 +39,9 @@ func (a *adviser) services() {
 }
 
 // serviceNodes finds the blocks by "FILE:LINE".
-func (a *adviser) serviceNodes() map[string]*node {
+func serviceNodes(c *Checked) map[string]*node {
 	all := map[string]*node{}
-	for _, n := range a.c.root.find("virtual_server") {
+	for _, n := range c.root.find("virtual_server") {
 		if n.at.file != nil {
 			all[fmt.Sprintf("%s:%d", n.at.file.name, n.at.line)] = n
 		}

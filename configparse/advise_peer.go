@@ -12,8 +12,9 @@ import (
 // What must be equal on two nodes, and what follows from both together.
 
 // compare looks at this configuration beside the peer's. Findings are placed
-// in this node's file.
+// in this node's file, but for what only the peer's has.
 func (a *adviser) compare(peer *Checked) {
+	a.peer = peer
 	ours, theirs := a.c.Config.VRRP.Instances, peer.Config.VRRP.Instances
 	met := map[*vrrp.InstanceConfig]bool{}
 	for i := range ours {
@@ -30,7 +31,7 @@ func (a *adviser) compare(peer *Checked) {
 	}
 	for i := range theirs {
 		if in := &theirs[i]; !met[in] {
-			a.at(nil, 0, "KG401", Caution, "nobody takes over when the peer fails",
+			a.at(peer.root.named("vrrp_instance", in.Name), 1, "KG401", Caution, "nobody takes over when the peer fails",
 				"this node has no instance with %s, the peer's is %s", label(in), in.Name)
 		}
 	}
@@ -113,8 +114,9 @@ func (a *adviser) comparePair(in, p *vrrp.InstanceConfig) {
 	a.compareAddresses(in, p, n)
 	a.compareWire(in, p, n, differ)
 	a.comparePriority(in, p, n)
-	a.compareWeights(in, p, n)
-	a.takeovers(in, p, n)
+	one, other := candidateOf(in, a.c.Config.VRRP.Groups), candidateOf(p, a.peer.Config.VRRP.Groups)
+	a.compareWeights(one, other, n)
+	a.takeovers(one, other, n)
 }
 
 func authName(t vrrp.AuthType) string {
@@ -163,14 +165,30 @@ func (a *adviser) compareAddresses(in, p *vrrp.InstanceConfig, n *node) {
 		a.at(cmpNode(n.last("virtual_ipaddress_excluded"), n), 0, "KG412", Caution, "a node that takes over should bring the same addresses",
 			"(%s) virtual_ipaddress_excluded differs from the peer's%s%s", in.Name, sided("; only here: ", here), sided("; only there: ", there))
 	}
-	if len(in.Routes) != len(p.Routes) {
+	if here, there := only(routeList(in.Routes), routeList(p.Routes)); here+there != "" {
 		a.at(cmpNode(n.last("virtual_routes"), n), 0, "KG412", Caution, "a node that takes over should bring the same routes",
-			"(%s) %d virtual_routes here, %d at the peer", in.Name, len(in.Routes), len(p.Routes))
+			"(%s) virtual_routes differ from the peer's%s%s", in.Name, sided("; only here: ", here), sided("; only there: ", there))
 	}
-	if len(in.Rules) != len(p.Rules) {
+	if here, there := only(ruleList(in.Rules), ruleList(p.Rules)); here+there != "" {
 		a.at(cmpNode(n.last("virtual_rules"), n), 0, "KG412", Caution, "a node that takes over should bring the same rules",
-			"(%s) %d virtual_rules here, %d at the peer", in.Name, len(in.Rules), len(p.Rules))
+			"(%s) virtual_rules differ from the peer's%s%s", in.Name, sided("; only here: ", here), sided("; only there: ", there))
 	}
+}
+
+func routeList(routes []vrrp.Route) []string {
+	var list []string
+	for i := range routes {
+		list = append(list, routeText(&routes[i]))
+	}
+	return list
+}
+
+func ruleList(rules []vrrp.Rule) []string {
+	var list []string
+	for i := range rules {
+		list = append(list, ruleText(&rules[i]))
+	}
+	return list
 }
 
 // only lists what is in one sorted list and not in the other.
@@ -214,6 +232,8 @@ func (a *adviser) compareWire(in, p *vrrp.InstanceConfig, n *node,
 		differ("v3_checksum_as_v2", "KG410", Failure, "packets with the other checksum are dropped, so both become master",
 			fmt.Sprint(in.ChecksumAsV2), fmt.Sprint(p.ChecksumAsV2))
 	}
+	differ("accept", "KG420", Caution, "the virtual addresses answer on one node and not on the other",
+		fmt.Sprint(!in.NoAccept), fmt.Sprint(!p.NoAccept))
 	differ("strict_mode", "KG420", Caution, "the nodes behave differently, for example in what the virtual addresses answer",
 		fmt.Sprint(in.Strict), fmt.Sprint(p.Strict))
 }
@@ -255,51 +275,55 @@ func (a *adviser) comparePriority(in, p *vrrp.InstanceConfig, n *node) {
 
 // compareWeights: does a failure on the node with the higher priority bring
 // it below the other?
-func (a *adviser) compareWeights(in, p *vrrp.InstanceConfig, n *node) {
-	well, theirs := effective(in, nil), effective(p, nil)
+func (a *adviser) compareWeights(in, p candidate, n *node) {
+	well, theirs := in.effective(nil), p.effective(nil)
 	if well <= theirs {
 		return
 	}
-	for _, t := range weighted(in) {
-		failed := effective(in, &t)
-		if t.Reverse || failed >= well {
+	for i := range in.tracks {
+		t := &in.tracks[i]
+		failed := in.effective(t)
+		if failed >= well {
 			continue
 		}
 		at := a.trackNode(n, t)
-		sum := fmt.Sprintf("priority %d while it is well, %d when it fails, the peer has %d", well, failed, theirs)
+		while, when := t.states()
+		sum := fmt.Sprintf("priority %d %s, %d %s, the peer has %d", well, while, failed, when, theirs)
+		name := in.in.Name
 		switch {
 		case failed > theirs:
 			a.at(at, 0, "KG203", Caution, fmt.Sprintf("the weight must be more than %d", well-theirs),
-				"(%s) weight %d of %s %s alone can never move the virtual addresses: %s", in.Name, t.Weight, t.kind, t.Name, sum)
+				"(%s) weight %d of %s %s alone can never move the virtual addresses: %s", name, t.Weight, t.kind, t.Name, sum)
 		case failed == theirs:
 			a.at(at, 0, "KG203", Caution, "with equal priorities the current master stays, or the higher address wins",
-				"(%s) weight %d of %s %s leaves both nodes equal: %s", in.Name, t.Weight, t.kind, t.Name, sum)
-		case p.NoPreempt:
+				"(%s) weight %d of %s %s leaves both nodes equal: %s", name, t.Weight, t.kind, t.Name, sum)
+		case p.in.NoPreempt:
 			a.at(at, 0, "KG203", Caution, "with nopreempt a backup does not take over from a master of lower priority",
-				"(%s) weight %d of %s %s can never move the virtual addresses: the peer has nopreempt", in.Name, t.Weight, t.kind, t.Name)
+				"(%s) weight %d of %s %s can never move the virtual addresses: the peer has nopreempt", name, t.Weight, t.kind, t.Name)
 		}
 	}
 }
 
 // takeovers computes how long addresses are away.
-func (a *adviser) takeovers(in, p *vrrp.InstanceConfig, n *node) {
+func (a *adviser) takeovers(in, p candidate, n *node) {
 	first, second, who := in, p, "this node"
-	if effective(p, nil) > effective(in, nil) {
+	if p.effective(nil) > in.effective(nil) {
 		first, second, who = p, in, "the peer"
 	}
-	interval := second.AdvertInterval
-	if second.Version == 3 {
-		interval = first.AdvertInterval // learned from the master
+	interval := second.in.AdvertInterval
+	if second.in.Version == 3 {
+		interval = first.in.AdvertInterval // learned from the master
 	}
-	prio := effective(second, nil)
-	dead := takeover(second, prio, interval)
+	prio := second.effective(nil)
+	dead := takeover(second.in, prio, interval)
 	text := fmt.Sprintf("(%s) %s is master (priority %d); if it dies the other takes over after %s to %s, if it stops after %s",
-		in.Name, who, effective(first, nil), spell(max(dead-interval, 0)), spell(dead), spell(skewTime(second, prio, interval)))
+		in.in.Name, who, first.effective(nil), spell(max(dead-interval, 0)), spell(dead), spell(skewTime(second.in, prio, interval)))
 	switch {
-	case first.NoPreempt:
+	case first.in.NoPreempt:
 		text += "; it does not take back"
 	default:
-		text += fmt.Sprintf("; it takes back %s after its return", spell(first.PreemptDelay+takeover(first, effective(first, nil), first.AdvertInterval)))
+		back := first.in.PreemptDelay + takeover(first.in, first.effective(nil), first.in.AdvertInterval)
+		text += fmt.Sprintf("; it takes back %s after its return", spell(back))
 	}
 	a.at(n, 1, "KG490", Remark, "", "%s", text)
 }
@@ -325,7 +349,7 @@ func (a *adviser) compareGroups(peer *Checked) {
 
 // compareServices: both nodes must balance the same.
 func (a *adviser) compareServices(peer *Checked) {
-	nodes := a.serviceNodes()
+	nodes := serviceNodes(a.c)
 	theirs := map[string]*checker.ServiceConfig{}
 	for i := range peer.Config.Checker.Services {
 		s := &peer.Config.Checker.Services[i]
@@ -341,9 +365,10 @@ func (a *adviser) compareServices(peer *Checked) {
 		delete(theirs, serviceKey(s))
 		a.compareService(s, p, nodes[s.Line])
 	}
+	far := serviceNodes(peer)
 	for i := range peer.Config.Checker.Services {
 		if s := &peer.Config.Checker.Services[i]; theirs[serviceKey(s)] == s {
-			a.at(nil, 0, "KG415", Failure, "the service is gone when this node takes over", "the peer's virtual server %s does not exist here", s)
+			a.at(far[s.Line], 1, "KG415", Failure, "the service is gone when this node takes over", "the peer's virtual server %s does not exist here", s)
 		}
 	}
 }
@@ -353,6 +378,11 @@ func (a *adviser) compareService(s, p *checker.ServiceConfig, n *node) {
 		a.at(n, 0, "KG416", Caution, "connections go to other servers after a takeover",
 			"virtual server %s has other real servers at the peer%s%s", s, sided("; only here: ", here), sided("; only there: ", there))
 	}
+	if s.Quorum != p.Quorum || s.Hysteresis != p.Hysteresis || sorryText(s) != sorryText(p) {
+		a.at(n, 0, "KG417", Caution, "the service is up on one node where it is down on the other",
+			"virtual server %s has another quorum, hysteresis or sorry server at the peer (%d, %d, %s here; %d, %d, %s there)",
+			s, s.Quorum, s.Hysteresis, sorryText(s), p.Quorum, p.Hysteresis, sorryText(p))
+	}
 	if s.Options != p.Options || s.Forward != p.Forward {
 		a.at(n, 0, "KG417", Caution, "clients are sent elsewhere after a takeover",
 			"virtual server %s has another scheduler, persistence or forwarding method at the peer (%s, %s here; %s, %s there)",
@@ -360,10 +390,17 @@ func (a *adviser) compareService(s, p *checker.ServiceConfig, n *node) {
 	}
 }
 
+func sorryText(s *checker.ServiceConfig) string {
+	if s.Sorry == nil {
+		return "none"
+	}
+	return s.Sorry.Addr.String()
+}
+
 func serverList(s *checker.ServiceConfig) []string {
 	var list []string
 	for i := range s.Servers {
-		list = append(list, s.Servers[i].Addr.String())
+		list = append(list, fmt.Sprintf("%s weight %d", s.Servers[i].Addr, s.Servers[i].Weight))
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
@@ -378,14 +415,19 @@ func (a *adviser) compareSync(peer *Checked) {
 	}
 	switch {
 	case ours == nil && theirs == nil:
-	case ours == nil || theirs == nil:
+	case ours == nil:
+		if g := peer.root.last("global_defs"); g != nil {
+			at = g.last("lvs_sync_daemon")
+		}
+		a.at(at, 0, "KG418", Caution, "connections are lost at a takeover", "lvs_sync_daemon is set on one node only")
+	case theirs == nil:
 		a.at(at, 0, "KG418", Caution, "connections are lost at a takeover", "lvs_sync_daemon is set on one node only")
 	case ours.ID != theirs.ID || ours.Group != theirs.Group || ours.Port != theirs.Port:
 		a.at(at, 0, "KG418", Failure, "the daemons do not hear each other, so connections are lost at a takeover",
 			"lvs_sync_daemon differs from the peer's in id, group or port")
 	}
 	if ours == nil && len(a.c.Config.Checker.Services) > 0 && len(a.c.Config.VRRP.Instances) > 0 && persistent(a.c.Config.Checker.Services) {
-		a.at(at, 0, "KG419", Remark, "", "persistent services without lvs_sync_daemon: clients lose their server at a takeover")
+		a.at(serviceNodes(a.c)[a.c.Config.Checker.Services[0].Line], 0, "KG419", Remark, "", "persistent services without lvs_sync_daemon: clients lose their server at a takeover")
 	}
 }
 

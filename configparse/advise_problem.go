@@ -38,6 +38,7 @@ var problemCodes = []problemCode{
 	{"KG202", Caution, 0, "nopreempt will not work with initial state MASTER", "a node that starts as MASTER takes over at every start; set state BACKUP on both nodes"},
 	{"KG205", Failure, 0, "both use VRID", "two routers with one VRID on a link take each other's adverts for their own peer's; the daemon refuses to start"},
 	{"KG205", Failure, 0, "duplicate VRID conflict", "two routers with one VRID on a link take each other's adverts for their own peer's; the daemon refuses to start"},
+	{"KG153", Failure, 0, "specified in sync group", "the group has no such member"},
 	{"KG142", Failure, 0, "doesn't exist", "the VRRP process refuses to start without the interface; dynamic_interfaces allows interfaces that come later"},
 	{"KG150", Caution, 0, "is deprecated", "it still works, but may not in a later version"},
 	{"KG150", Caution, Deprecated, "", "it still works, but may not in a later version"},
@@ -70,6 +71,11 @@ func (a *adviser) problems() {
 		}
 		f := Advice{Code: kind.code, Severity: kind.severity, File: p.File, Line: p.Line, Column: p.Column,
 			Text: p.Text, Why: kind.why}
+		if f.Line == 0 {
+			f.put(a.place(p), 0)
+		} else if f.Column == 0 {
+			f.put(a.c.root.statementAt(p.File, p.Line, 0), 0)
+		}
 		a.explain(&f, p)
 		a.out = append(a.out, f)
 		previous = &a.out[len(a.out)-1]
@@ -182,6 +188,8 @@ func editDistance(a, b string, limit int) int {
 // unused tells of keywords that nothing acts on yet.
 func (a *adviser) unused() {
 	for _, u := range a.c.Config.Unused {
-		a.out = append(a.out, Advice{Code: "KG160", Severity: Remark, File: u.File, Line: u.Line, Text: u.Text})
+		f := Advice{Code: "KG160", Severity: Remark, File: u.File, Line: u.Line, Text: u.Text}
+		f.put(a.c.root.statementAt(u.File, u.Line, 0), 0)
+		a.out = append(a.out, f)
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	goflag "flag"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +26,7 @@ func TestAdvise(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
+	schema := readSchema(t)
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			ar, err := txtar.ParseFile(name)
@@ -46,8 +50,17 @@ func TestAdvise(t *testing.T) {
 			if err := WriteAdviceJSON(&doc, "conf", "", findings); err != nil {
 				t.Fatal(err)
 			}
-			if !json.Valid(doc.Bytes()) {
-				t.Errorf("not JSON: %s", &doc)
+			var value any
+			if err := json.Unmarshal(doc.Bytes(), &value); err != nil {
+				t.Fatalf("not JSON: %v\n%s", err, &doc)
+			}
+			if err := conforms(schema, value); err != nil {
+				t.Errorf("docs/check-schema.json: %v", err)
+			}
+			for _, f := range findings {
+				if f.Line == 0 || f.Column == 0 {
+					t.Errorf("%s has no place: line %d, column %d: %s", f.Code, f.Line, f.Column, f.Text)
+				}
 			}
 			if *update {
 				rewrite(t, name, ar, text.Bytes())
@@ -57,6 +70,107 @@ func TestAdvise(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func readSchema(t *testing.T) map[string]any {
+	t.Helper()
+	data, err := os.ReadFile("../docs/check-schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// conforms checks a value against those parts of JSON Schema that
+// docs/check-schema.json uses; another part is an error.
+func conforms(schema map[string]any, value any) error {
+	for key, rule := range schema {
+		ok := true
+		switch key {
+		case "$schema", "$id", "title", "description":
+		case "const":
+			ok = value == rule
+		case "enum":
+			ok = slices.Contains(rule.([]any), value)
+		case "type":
+			ok = hasType(rule.(string), value)
+		case "minimum":
+			ok = value.(float64) >= rule.(float64)
+		case "pattern":
+			ok = regexp.MustCompile(rule.(string)).MatchString(value.(string))
+		case "required":
+			for _, name := range rule.([]any) {
+				_, has := value.(map[string]any)[name.(string)]
+				ok = ok && has
+			}
+		case "additionalProperties":
+			for name := range value.(map[string]any) {
+				_, known := schema["properties"].(map[string]any)[name]
+				ok = ok && (known || rule == true)
+			}
+		case "properties":
+			for name, sub := range rule.(map[string]any) {
+				v, has := value.(map[string]any)[name]
+				if !has {
+					continue
+				}
+				if err := conforms(sub.(map[string]any), v); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		case "items":
+			for i, v := range value.([]any) {
+				if err := conforms(rule.(map[string]any), v); err != nil {
+					return fmt.Errorf("%d: %w", i, err)
+				}
+			}
+		default:
+			return fmt.Errorf("the test does not know %q", key)
+		}
+		if !ok {
+			return fmt.Errorf("%v breaks %s %v", value, key, rule)
+		}
+	}
+	return nil
+}
+
+func hasType(name string, value any) bool {
+	switch v := value.(type) {
+	case string:
+		return name == "string"
+	case float64:
+		return name == "number" || name == "integer" && v == math.Trunc(v)
+	case []any:
+		return name == "array"
+	case map[string]any:
+		return name == "object"
+	case bool:
+		return name == "boolean"
+	}
+	return false
+}
+
+func TestSchemaCheckBites(t *testing.T) {
+	schema := readSchema(t)
+	for _, doc := range []string{
+		`{}`, `{"version":2,"file":"","exit":0,"errors":0,"warnings":0,"findings":[]}`,
+		`{"version":1,"file":"","exit":3,"errors":0,"warnings":0,"findings":[]}`,
+		`{"version":1,"file":"","exit":0,"errors":0,"warnings":0,"findings":[{"code":"X","severity":"info","text":"","page":""}]}`,
+		`{"version":1,"file":"","exit":0,"errors":0.5,"warnings":0,"findings":[]}`,
+		`{"version":1,"file":"","exit":0,"errors":0,"warnings":0,"findings":[],"more":1}`,
+	} {
+		var value any
+		if err := json.Unmarshal([]byte(doc), &value); err != nil {
+			t.Fatal(err)
+		}
+		if conforms(schema, value) == nil {
+			t.Errorf("%s conforms", doc)
+		}
 	}
 }
 

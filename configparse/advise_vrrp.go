@@ -129,40 +129,78 @@ func (a *adviser) sameVRID(in, other *vrrp.InstanceConfig, n *node) {
 		"(%s) virtual_router_id %d is also used by %s on interface %s", in.Name, in.VRID, other.Name, in.Interface)
 }
 
-// tracked is a weighted track of an instance with its place in the file.
+// tracked is a weighted track of an instance, by itself or through its group.
 type tracked struct {
 	kind, block string
+	group       string
 	vrrp.Track
 }
 
-func weighted(in *vrrp.InstanceConfig) []tracked {
-	var all []tracked
-	add := func(kind, block string, list []vrrp.Track) {
+// contribution is what the track adds to the priority (vrrp.md 5.1): good is
+// the better of its two states, which with reverse is that it fails.
+func (t *tracked) contribution(good bool) int {
+	switch w, m := t.Weight, 1; {
+	case t.Reverse && good == (w < 0), !t.Reverse && good == (w > 0):
+		if t.Reverse {
+			m = -1
+		}
+		return w * m
+	}
+	return 0
+}
+
+// states names the better and the worse state.
+func (t *tracked) states() (good, bad string) {
+	if t.Reverse {
+		return "while it fails", "when it is well"
+	}
+	return "while it is well", "when it fails"
+}
+
+// candidate is one side of an election.
+type candidate struct {
+	in     *vrrp.InstanceConfig
+	tracks []tracked
+}
+
+// candidateOf collects the weighted tracks of an instance. Track files are not
+// among them: a low enough number in one is a fault, whatever the weight.
+func candidateOf(in *vrrp.InstanceConfig, groups []vrrp.GroupConfig) candidate {
+	c := candidate{in: in}
+	add := func(group, kind, block string, list []vrrp.Track) {
 		for _, t := range list {
 			if t.Weight != 0 {
-				all = append(all, tracked{kind, block, t})
+				c.tracks = append(c.tracks, tracked{kind, block, group, t})
 			}
 		}
 	}
-	add("interface", "track_interface", in.TrackInterfaces)
-	add("script", "track_script", in.TrackScripts)
-	add("process", "track_process", in.TrackProcesses)
-	add("bfd", "track_bfd", in.TrackBFD)
-	return all
+	add("", "interface", "track_interface", in.TrackInterfaces)
+	add("", "script", "track_script", in.TrackScripts)
+	add("", "process", "track_process", in.TrackProcesses)
+	add("", "bfd", "track_bfd", in.TrackBFD)
+	for i := range groups {
+		g := &groups[i]
+		if !slices.Contains(g.Members, in.Name) {
+			continue
+		}
+		add(g.Name, "interface", "track_interface", g.TrackInterfaces)
+		add(g.Name, "script", "track_script", g.TrackScripts)
+		add(g.Name, "process", "track_process", g.TrackProcesses)
+		add(g.Name, "bfd", "track_bfd", g.TrackBFD)
+	}
+	return c
 }
 
-// effective is the priority while everything is well, but with the named
-// track, if there is one, failed. keepalived keeps it in 1 to 254.
-func effective(in *vrrp.InstanceConfig, failed *tracked) int {
-	if in.Priority == 255 {
-		return 255
+// effective is the priority with every track in its better state, but with
+// failed, if there is one, in its worse. keepalived keeps it in 1 to 254.
+func (c candidate) effective(failed *tracked) int {
+	if c.in.Priority == ownerPriority {
+		return ownerPriority
 	}
-	sum := int(in.Priority)
-	for _, t := range weighted(in) {
-		well := failed == nil || t != *failed
-		if well != t.Reverse && t.Weight > 0 || well == t.Reverse && t.Weight < 0 {
-			sum += t.Weight
-		}
+	sum := int(c.in.Priority)
+	for i := range c.tracks {
+		t := &c.tracks[i]
+		sum += t.contribution(failed == nil || *t != *failed)
 	}
 	return min(max(sum, 1), 254)
 }
@@ -170,20 +208,29 @@ func effective(in *vrrp.InstanceConfig, failed *tracked) int {
 // weights finds tracks that cannot lower the priority at all. Against a peer
 // they are looked at in compareWeights.
 func (a *adviser) weights(in *vrrp.InstanceConfig, n *node) {
-	for _, t := range weighted(in) {
-		well, failed := effective(in, nil), effective(in, &t)
-		if failed < well || t.Reverse {
+	c := candidateOf(in, a.c.Config.VRRP.Groups)
+	for i := range c.tracks {
+		t := &c.tracks[i]
+		good, bad := c.effective(nil), c.effective(t)
+		if bad < good {
 			continue
 		}
+		while, when := t.states()
 		a.at(a.trackNode(n, t), 0, "KG203", Caution,
 			"the priority always stays within 1 to 254, and an address owner's at 255",
-			"(%s) weight %d of %s %s can never move the virtual addresses: priority %d while it is well, %d when it fails",
-			in.Name, t.Weight, t.kind, t.Name, well, failed)
+			"(%s) weight %d of %s %s can never move the virtual addresses: priority %d %s, %d %s",
+			in.Name, t.Weight, t.kind, t.Name, good, while, bad, when)
 	}
 }
 
 // trackNode finds the line that tracks t.
-func (a *adviser) trackNode(n *node, t tracked) *node {
+func (a *adviser) trackNode(n *node, t *tracked) *node {
+	if t.group != "" {
+		n = a.c.root.named("vrrp_sync_group", t.group)
+	}
+	if n == nil {
+		return nil
+	}
 	for _, block := range n.find(t.block) {
 		for _, line := range block.below {
 			if line.word(0) == t.Name {

@@ -383,7 +383,7 @@ func (p *parser) completeVMAC(in *instance) {
 func (p *parser) ownInterface(in *instance) {
 	kept := in.TrackInterfaces[:0]
 	for _, t := range in.TrackInterfaces {
-		if t.Name == in.Interface && !in.DontTrackPrimary {
+		if t.Name == in.Interface {
 			p.check(in, "Ignoring track_interface %s since own interface", t.Name)
 			continue
 		}

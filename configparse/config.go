@@ -88,6 +88,7 @@ type Global struct {
 	ShutdownTimeout       time.Duration
 	ScriptUser            *vrrp.Command // UID, GID, Groups, User, Group of script_user; nil = none
 	ScriptSecurity        bool          // enable_script_security
+	noScriptUser          bool          // that the default user is missing was said
 	scriptUserBad         bool          // script_user named nobody: scripts without a user are refused
 	UseSymlinkPaths       bool
 	SupplementaryGroups   bool // set_supplementary_groups

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,8 +55,11 @@ func readTable(t testing.TB, name string) [][]string {
 // corpusRow is what 2.4.3 said about a file in one situation.
 type corpusRow struct{ file, how, code, messages string }
 
-// corpusRows reads verdicts.tsv and verdicts-more.tsv.
-func corpusRows(t testing.TB) []corpusRow {
+// corpusRows reads what 2.4.3 said.
+func corpusRows(t testing.TB) []corpusRow { return corpusRowsOf(t, "2.4.3") }
+
+// corpusRowsOf reads verdicts.tsv and verdicts-more.tsv.
+func corpusRowsOf(t testing.TB, version string) []corpusRow {
 	t.Helper()
 	var rows []corpusRow
 	for _, name := range []string{"verdicts.tsv", "verdicts-more.tsv"} {
@@ -65,7 +69,7 @@ func corpusRows(t testing.TB) []corpusRow {
 		}
 		for _, line := range strings.Split(strings.TrimRight(string(data), "\n"), "\n")[1:] {
 			f := strings.Split(line, "\t")
-			if f[1] != "2.4.3" {
+			if f[1] != version {
 				continue
 			}
 			r := corpusRow{file: f[0], code: f[len(f)-2], messages: f[len(f)-1]}
@@ -240,4 +244,30 @@ func stubbed(path string) bool {
 		}
 	}
 	return false
+}
+
+// corpusPrints prints the files of which 2.2.7 said something that is not the
+// end of its run. Files that need hundreds of interfaces are left out.
+func corpusPrints(t *testing.T) []CorpusPrint {
+	const mostLinks = 30
+	place := regexp.MustCompile(`^\([^()]*Line \d+\) `)
+	files, names := corpusFiles(t), readNames(t)
+	var all []CorpusPrint
+	for _, row := range corpusRowsOf(t, "2.2.7") {
+		code, _ := strconv.Atoi(row.code)
+		n := names[row.file]
+		if row.how != "" || code == ExitMissing || code > ExitInsecure || len(n.links) > mostLinks || len(n.namespaces) > 0 {
+			continue
+		}
+		p := CorpusPrint{Name: strings.ReplaceAll(row.file, "/", "-"), Interfaces: n.links}
+		for _, m := range strings.Split(row.messages, " ;; ") {
+			p.Said = append(p.Said, place.ReplaceAllString(m, ""))
+		}
+		cfg, _ := Load(files, "/c/"+row.file, corpusEnv(n, ""))
+		if !cfg.Failed[VRRP] {
+			p.Text = Print(cfg)
+			all = append(all, p)
+		}
+	}
+	return all
 }

@@ -15,3 +15,15 @@ type CorpusDump struct {
 // CorpusDumps reads the dumps beside the corpus and the files they are of, on
 // the machine of dump.sh: every interface, script and namespace is there.
 func CorpusDumps(t *testing.T) []CorpusDump { return corpusDumps(t) }
+
+// CorpusPrint is a file of the corpus, printed, and what 2.2.7 said of the
+// file itself.
+type CorpusPrint struct {
+	Name       string
+	Text       string
+	Interfaces []string
+	Said       []string // without place
+}
+
+// CorpusPrints prints every file of the corpus that 2.2.7 reads to its end.
+func CorpusPrints(t *testing.T) []CorpusPrint { return corpusPrints(t) }

@@ -28,7 +28,7 @@ var globalScripts = block[Global]{
 		})},
 	"enable_script_security": {takes: "none", help: "no insecure scripts as root", acts: "configparse",
 		set: flag(func(g *Global) { g.ScriptSecurity = true })},
-	"use_symlink_paths": {takes: "BOOL optional (bare = true)", help: "run scripts by the path as written",
+	"use_symlink_paths": {takes: "BOOL optional (bare = true)", help: "run scripts by the path as written", acts: "script",
 		set: globalBool("use_symlink_path", func(g *Global, v bool) { g.UseSymlinkPaths = v })},
 	"set_supplementary_groups": {takes: "BOOL optional (bare = true)", help: "scripts get the supplementary groups of their user", unreleased: true, acts: "script",
 		set: optionalBool("Invalid set_supplementary_groups parameter %s", func(g *Global, v bool) { g.SupplementaryGroups = v })},

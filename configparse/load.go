@@ -30,7 +30,6 @@ type scratch struct {
 	paceGroups    int
 	lvs           lvsDraft
 	bfdNames      []string // bfd_instances that were accepted
-	noScriptUser  bool     // that the default user is missing was said
 }
 
 func newScratch() scratch {

@@ -64,6 +64,10 @@ func commandText(c *vrrp.Command) string {
 // examineScripts removes the scripts and checks that cannot be run.
 func (d *lvsDraft) examineScripts(p *parser) {
 	var found scriptCheck
+	if len(d.services) > 0 {
+		p.examineNotify(&p.cfg.Global.FIFO.Script, &found)
+		p.examineNotify(&p.cfg.Global.LVSFIFO.Script, &found)
+	}
 	for _, s := range d.services {
 		p.examineNotify(&s.quorumUp, &found)
 		p.examineNotify(&s.quorumDown, &found)

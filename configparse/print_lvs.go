@@ -314,9 +314,7 @@ func (o *printer) http(h *checker.HTTPCheck) {
 	o.text("virtualhost", h.VirtualHost)
 	o.line("enable_sni", strconv.FormatBool(h.SNI))
 	o.line("fast_recovery", strconv.FormatBool(h.FastRecovery))
-	if h.TLS {
-		o.line("tls_compliant", strconv.FormatBool(h.TLSCompliant))
-	}
+	o.flag("tls_compliant", h.TLS && h.TLSCompliant)
 	for i := range h.URLs {
 		o.url(h, &h.URLs[i])
 	}
@@ -338,7 +336,7 @@ func (o *printer) url(h *checker.HTTPCheck, u *checker.URL) {
 	}
 	o.line("status_code", codes...)
 	o.text("virtualhost", u.VirtualHost)
-	if h.TLS {
+	if h.TLS && u.TLSCompliant != h.TLSCompliant { // else as the check
 		o.line("tls_compliant", strconv.FormatBool(u.TLSCompliant))
 	}
 	if r := u.Regex; r != nil {

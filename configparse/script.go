@@ -134,10 +134,10 @@ func (p *parser) defaultUser(c *vrrp.Command) bool {
 			return true
 		}
 		if g.ScriptSecurity {
-			if !p.noScriptUser { // said once by each process
+			if !g.noScriptUser { // said once
 				p.errorf("Unable to set default user %s for script", ScriptUser)
 			}
-			p.noScriptUser = true
+			g.noScriptUser = true
 			return false
 		}
 	}

@@ -33,10 +33,21 @@ func TestSeen(t *testing.T) {
 			`(Line 3) Unmatched quote: 'router_id eth0 "x'
 (Line 3) Unterminated quote 'router_id ${A} "x'
 (Line 3) Unterminated quote 'router_id eth0 "x'`},
-		{"peer-option-without-value", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_peer {\n 10.0.0.1 foo\n 10.0.0.2 foo 3\n 10.0.0.3 min_ttl\n }\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n",
+		{"fifo-script-of-a-checker", "global_defs {\n notify_fifo_script \"/usr/bin/true x\"\n}\nvirtual_server 192.0.2.1 80 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 192.0.2.2 80 {\n }\n}\n",
+			`SECURITY VIOLATION - check scripts are being executed but script_security not enabled.`},
+		{"default-user-missing-said-once", "global_defs {\n enable_script_security\n startup_script /usr/bin/true\n}\nvrrp_script a {\n script /usr/bin/true\n}\n",
+			`(Line 3) Invalid startup script
+(Line 3) Unable to set default user keepalived_script for script
+(Line 7) Unable to set default user for vrrp script a - removing`},
+		{"own-interface-tracked", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n dont_track_primary\n track_interface {\n eth0\n }\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(A) Ignoring track_interface eth0 since own interface`},
+		{"peer-option-without-value", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_peer {\n 10.0.0.1 foo\n 10.0.0.2 foo 3\n 10.0.0.3 min_ttl\n 10.0.0.4 no IP of (M) other\n }\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n",
 			`(Line 5) (A) 10.0.0.1 - foo is missing a value
 (Line 6) (A) 10.0.0.2 - unknown unicast_peer option foo
-(Line 7) (A) 10.0.0.3 - min_ttl is missing a value`},
+(Line 7) (A) 10.0.0.3 - min_ttl is missing a value
+(Line 8) (A) 10.0.0.4 - other is missing a value
+(Line 8) invalid number '(M)'
+(Line 8) invalid number 'IP'`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

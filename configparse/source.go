@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // Opener is how the parser sees the file system. Names are absolute or
@@ -60,9 +62,15 @@ func (System) List(dir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// Read refuses what is not a regular file, so that no device or FIFO is waited for.
+// Read refuses what is not a regular file, so that no device or FIFO is waited
+// for, and what is larger than any configuration.
 func (System) Read(name string) ([]byte, error) {
-	st, err := os.Stat(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +80,15 @@ func (System) Read(name string) ([]byte, error) {
 	if st.Size() > maxFile {
 		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
 	}
-	return os.ReadFile(name)
+	data := make([]byte, 0, st.Size()+1)
+	b := bytes.NewBuffer(data)
+	if _, err := b.ReadFrom(io.LimitReader(f, maxFile+1)); err != nil { // it may grow meanwhile
+		return nil, err
+	}
+	if b.Len() > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+	}
+	return b.Bytes(), nil
 }
 
 // Files is an Opener over a map from absolute or relative names to contents.

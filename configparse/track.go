@@ -295,7 +295,7 @@ var scriptBlock = block[trackedScript]{
 			s.userGiven = true
 			if s.userBad = !p.setUser(&s.Command, p.word(w, 1), p.opt(w, 2)); s.userBad {
 				p.column = 0
-				p.errorf("Unable to set uid/gid for script '%s'", strings.Join(s.Command.Argv, "' '"))
+				p.errorf("Unable to set uid/gid for script %s", commandText(&s.Command))
 			}
 		}},
 	"init_fail": {takes: "none", help: "start as failed; without effect, as in the original",

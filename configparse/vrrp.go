@@ -328,13 +328,13 @@ func (p *parser) peer(in *instance, line words) {
 			p.inst(in, "%s - %s is missing a value", s, option)
 			break
 		}
-		if option != "min_ttl" && option != "max_ttl" {
-			p.inst(in, "%s - unknown unicast_peer option %s", s, option)
-			break
-		}
 		n, ok := p.unsigned(line, i+1, 0, math.MaxUint8, strict)
-		if !ok {
+		switch {
+		case !ok:
 			continue // the number's own message is all that is said
+		case option != "min_ttl" && option != "max_ttl":
+			p.inst(in, "%s - unknown unicast_peer option %s", s, option)
+			continue
 		}
 		peer.TTLGiven = true
 		if option == "min_ttl" {

@@ -14,6 +14,7 @@ import (
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/watchdog"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -131,8 +132,8 @@ func signum(name string, stdout, stderr io.Writer) int {
 
 // diagnoses tells whether the command line is `keepalived --check [--json] [-f
 // FILE] [--peer FILE]`. The original's --check is the long form of -C, so it
-// is taken for the diagnosis only as the first word and when nothing but the
-// diagnosis's own options follows.
+// is taken for the diagnosis only as the first word and when no option of the
+// daemon follows. What is no option of either is the diagnosis's to complain of.
 func diagnoses(args []string) bool {
 	if len(args) == 0 || args[0] != "--check" {
 		return false
@@ -149,8 +150,20 @@ func diagnoses(args []string) bool {
 				args = args[1:]
 			}
 		default:
-			return false
+			return !daemonOption(name)
 		}
 	}
 	return true
+}
+
+// daemonOption tells whether a word is an option of the daemon, which may be
+// shortened.
+func daemonOption(word string) bool {
+	fs := (&request{}).flags(io.Discard)
+	if long, ok := strings.CutPrefix(word, "--"); ok {
+		known := false
+		fs.VisitAll(func(f *pflag.Flag) { known = known || strings.HasPrefix(f.Name, long) })
+		return known
+	}
+	return len(word) > 1 && word[0] == '-' && fs.ShorthandLookup(word[1:2]) != nil
 }

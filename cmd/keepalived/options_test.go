@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +88,51 @@ func TestCheckIsTheDiagnosisOnlyWithItsOwnOptions(t *testing.T) {
 	for _, test := range tests {
 		if got := diagnoses(strings.Fields(test.args)); got != test.want {
 			t.Errorf("%q: diagnosis = %t, want %t", test.args, got, test.want)
+		}
+	}
+}
+
+// TestDiagnoses: --check is the diagnosis unless an option of the daemon
+// follows, for which it is the long form of -C.
+func TestDiagnoses(t *testing.T) {
+	tests := []struct {
+		args string
+		want bool
+	}{
+		{"--check", true}, {"--check --json -f x", true}, {"--check --bogus", true}, {"--check -Z", true}, {"--check word", true},
+		{"--check -f", true}, {"--check --dont-fork", false}, {"--check --dont-f", false}, {"--check -n", false}, {"-n --check", false},
+		{"-C", false}, {"", false},
+	}
+	for _, tt := range tests {
+		if got := diagnoses(strings.Fields(tt.args)); got != tt.want {
+			t.Errorf("diagnoses(%q) = %t, want %t", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestCheckExits(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	clean := write("clean", "vrrp_instance a {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n")
+	warning := write("warning", "global_defs {\n vrrp_version 2\n smtp_alert\n}\n")
+	wrong := write("wrong", "bogus\n")
+	tests := []struct {
+		args []string
+		want int
+	}{
+		{[]string{"--offline", "-f", clean}, 0}, {[]string{"--offline", "-f", warning}, 1}, {[]string{"--offline", "-f", wrong}, 2},
+		{[]string{"--bogus"}, 64}, {[]string{"-f"}, 64}, {[]string{"word"}, 64}, {[]string{"-Z"}, 64},
+	}
+	for _, tt := range tests {
+		var stdout, stderr bytes.Buffer
+		if got := run(append([]string{"keepalived", "--check"}, tt.args...), &stdout, &stderr); got != tt.want {
+			t.Errorf("--check %q: exit %d, want %d\n%s%s", tt.args, got, tt.want, &stdout, &stderr)
 		}
 	}
 }
