@@ -3,6 +3,7 @@ package ipvs
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"testing"
@@ -264,15 +265,27 @@ func tenThousand() []Service {
 	return list
 }
 
+// usedCPU is the processor time of this process.
+func usedCPU() time.Duration {
+	var r unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
 func TestKernelTenThousandServers(t *testing.T) {
 	k := openKernel(t)
 	want := tenThousand()
 	begin := time.Now()
 	do(t, k, Plan(nil, want))
 	t.Logf("10,000 servers added in %s", time.Since(begin))
-	begin = time.Now()
+	begin, before := time.Now(), usedCPU()
 	have := dump(t, k)
-	t.Logf("10,000 servers read in %s", time.Since(begin))
+	t.Logf("10,000 servers read in %s, %s of processor time", time.Since(begin), usedCPU()-before)
+	begin, before = time.Now(), usedCPU()
+	if b, err := os.ReadFile("/proc/net/ip_vs"); err != nil || len(b) < 10000*50 {
+		t.Errorf("/proc/net/ip_vs has %d bytes: %v", len(b), err)
+	}
+	t.Logf("/proc/net/ip_vs read in %s, %s of processor time", time.Since(begin), usedCPU()-before)
 	begin = time.Now()
 	if ops := Plan(have, want); len(ops) != 0 {
 		t.Errorf("%d operations are left, the first %s", len(ops), show(ops[0]))
