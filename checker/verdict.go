@@ -185,6 +185,10 @@ func (p *Pool) verdictHTTP(now time.Time, c *check, spec *HTTPCheck, res Result)
 		return c.after(now, pause)
 	case httpRecover:
 		p.log(textURL(c, &spec.URLs[h.url], res))
+	case httpRound:
+		if !c.up { // alpha: it has been down from the start
+			p.log(textURL(c, &spec.URLs[h.url], res))
+		}
 	}
 	if h.url++; h.url < len(spec.URLs) {
 		return c.after(now, pause)

@@ -55,7 +55,9 @@ func warnings(s status, now time.Time) []string {
 		list = append(list, s.checker.Warnings...)
 	}
 	for _, p := range s.Problems {
-		add("%s", located(p.File, p.Line, p.Column, p.Text))
+		if !strings.HasPrefix(p.Text, "Disabling ") { // a process has said it, with the reason
+			add("%s", located(p.File, p.Line, p.Column, p.Text))
+		}
 	}
 	return list
 }
@@ -113,7 +115,10 @@ func showVRRP(w io.Writer, s *report.Status, now time.Time) {
 	}
 	for _, c := range s.Scripts {
 		state := "good"
-		if !c.Good {
+		switch {
+		case c.State == report.ScriptDisabled:
+			state = "DISABLED"
+		case !c.Good:
 			state = "FAILING"
 		}
 		if c.Text != "" {

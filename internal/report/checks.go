@@ -110,7 +110,6 @@ func httpText(t *text, c *checker.HTTPCheck, k *checker.CheckState) {
 	t.line("   Enable SNI %s", set(c.SNI))
 	t.line("   Fast recovery %s", set(c.FastRecovery))
 	t.lineIf(c.TLS, "   tls_compliant %s", set(c.TLSCompliant))
-	t.lineIf(!k.Up && k.HasRun, "   Failed URL = %s", c.URLs[min(k.URL, len(c.URLs)-1)].Path)
 	for _, u := range c.URLs {
 		t.line("   Checked url = %s", u.Path)
 		t.lineIf(u.Digest != nil, "     digest = %s", hex.EncodeToString(u.Digest))
@@ -132,6 +131,7 @@ func httpText(t *text, c *checker.HTTPCheck, k *checker.CheckState) {
 			t.lineIf(r.HasMax, "     Regex max offset = %d", r.MaxOffset)
 		}
 	}
+	t.lineIf(!k.Up && k.HasRun, "   Failed URL = %s", c.URLs[min(k.URL, len(c.URLs)-1)].Path)
 }
 
 // files are the track files that FILE_CHECKs follow.

@@ -68,6 +68,9 @@ type GroupStatus struct {
 	Members []string `json:"members"`
 }
 
+// ScriptDisabled is the State of a script that is not run at all.
+const ScriptDisabled = "disabled"
+
 // ScriptStatus is one track script.
 type ScriptStatus struct {
 	Name  string `json:"name"`
@@ -103,7 +106,11 @@ func StatusOf(v VRRP, now time.Time) Status {
 	}
 	for _, c := range v.Config.VRRP.Scripts {
 		st := v.Scripts[c.Name]
-		s.Scripts = append(s.Scripts, ScriptStatus{Name: c.Name, Good: st.Good, State: orDefault(st.State, "idle")})
+		state := orDefault(st.State, "idle")
+		if st.Insecure {
+			state = ScriptDisabled
+		}
+		s.Scripts = append(s.Scripts, ScriptStatus{Name: c.Name, Good: st.Good, State: state})
 	}
 	for i := range v.Snapshot.Instances {
 		s.Warnings = append(s.Warnings, oddities(&v.Snapshot.Instances[i], now)...)

@@ -75,7 +75,7 @@ func notifyScene(t *testing.T, s *stage) map[string]string {
 	got["02-notify/keepalived.json"] = d.dump(sigJSON, "tmp/keepalived.json")
 	s.lb.Down("eth0")
 	d.wait("(VI_3) Entering FAULT STATE")
-	d.wait("VRRP_Group(VG_1) Now in FAULT state")
+	d.wait("VRRP_Group(VG_1) Syncing instances to FAULT state")
 	got["02-notify/keepalived-fault.data"] = d.dump(sigData, "tmp/keepalived.data")
 	s.lb.Up("eth0")
 	for _, name := range []string{"VI_1", "VI_2", "VI_3"} {

@@ -111,6 +111,7 @@ func TestStatusOfAMess(t *testing.T) {
 			"VI_1: 192.0.2.2 uses VRID 51 too and its adverts are refused: received an invalid passwd from 192.0.2.2!",
 			"VI_2: 192.0.2.2 announces 1 addresses, 2 are configured here; 192.0.2.201 is missing",
 			"track script missing is disabled since not found/accessible",
+			"script missing: DISABLED",
 			"160 = 150 +10 (script chk)",
 			"why 192.0.2.2 is master with priority 200, ours is 100",
 			"[192.0.2.2]:tcp:81 DOWN for",

@@ -3,6 +3,7 @@
 #
 #   c 10.0.0.10 ── d 10.0.0.1, VIP 10.0.0.100; 10.1.0.1 ── r1 10.1.0.11, r2 10.1.0.12
 set -u
+echo "booted"
 for m in ip_vs ip_vs_rr bridge veth; do modprobe $m 2>/dev/null; done
 echo 127.0.0.1 localhost > /etc/hosts
 mkdir -p /run/keepalived /tmp/snmp
@@ -21,10 +22,12 @@ join c eth0 br0 10.0.0.10; join d eth0 br0 10.0.0.1; join d eth1 br1 10.1.0.1
 for i in 1 2; do join r$i eth0 br1 10.1.0.1$i; ip -n r$i route add default via 10.1.0.1; done
 $D sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
 ip -n d addr add 10.0.0.100/32 dev eth0
-serve() { eval "S$1=\$(ip netns exec r$1 sh -c 'SURFACE_SERVE=10.1.0.1$1:80 serve > /dev/null 2>&1 & echo \$!')"; until_ 60 ip netns exec d nc -z 10.1.0.1$1 80; }
+reach() { $D bash -c "echo > /dev/tcp/$1/80"; }
+serve() { eval "S$1=\$(ip netns exec r$1 sh -c 'SURFACE_SERVE=10.1.0.1$1:80 serve > /dev/null 2>&1 & echo \$!')"; until_ 60 reach 10.1.0.1$1 || echo "no server $1"; }
 halt() { eval kill -9 \$S$1; }
 serve 1; serve 2
 
+echo "hosts are there"
 cat > /tmp/snmpd.conf <<'END'
 agentAddress udp:127.0.0.1:161
 rwcommunity private
@@ -38,6 +41,7 @@ until_ 60 grep -q NET-SNMP /tmp/traps
 $D snmpd -f -Lo -C -c /tmp/snmpd.conf > /tmp/snmpd.log 2>&1 &
 until_ 60 grep -q NET-SNMP /tmp/snmpd.log
 
+echo "snmpd runs"
 cat > /etc/keepalived.conf <<'END'
 global_defs {
   router_id lb1
