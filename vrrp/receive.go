@@ -40,6 +40,7 @@ const trapGap = time.Second
 // Receive takes a packet from one of the Sockets. A process that was stopped
 // should hand over everything that is queued before it calls Tick.
 func (r *Router) Receive(now time.Time, p *Packet) {
+	r.expired(now)
 	if r.startup.armed() {
 		return // keepalived: everything is thrown away while the start is delayed
 	}

@@ -38,6 +38,7 @@ func (r *Router) Reload(now time.Time, c *Config) {
 		}
 	}
 	r.cfg = c
+	r.expires = slices.ContainsFunc(c.Instances, func(i InstanceConfig) bool { return i.TimerExpiredBackup != 0 })
 	r.paced = c.Pace != Pace{} || len(c.PaceGroups) > 0
 	r.setStartup(now, first)
 	r.regroup(c)

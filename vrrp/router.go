@@ -32,6 +32,7 @@ type Router struct {
 	delay   time.Duration
 	lanes   map[laneKey]*lane
 	paced   bool // some lane may exist
+	expires bool // some instance has timer_expired_backup
 
 	restored []InstanceSnapshot
 
@@ -133,9 +134,12 @@ func (r *Router) Tick(now time.Time) {
 // expired is timer_expired_backup: instances that were master and whose
 // adverts were missing for so long that another must have taken over step back
 // without a word (vrrp.md 10.3).
+//
+// Packets that waited are looked at only afterwards, or the answer to one would
+// hide how late the deadline is.
 func (r *Router) expired(now time.Time) {
 	first := r.timers.first()
-	if first == nil {
+	if !r.expires || first == nil {
 		return
 	}
 	late, said := now.Sub(first.at), false

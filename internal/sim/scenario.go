@@ -215,7 +215,7 @@ func (g *scenario) election() string {
 			continue
 		}
 		if nopreempt {
-			w += " nopreempt"
+			w += " nopreempt" + pick(g, "", "", " expired=90")
 		} else if delay {
 			w += " preempt_delay=" + pick(g, "1s", "5s", "20s")
 		}
