@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		if os.Geteuid() != 0 || testing.Short() {
 			return m.Run() // the tests that need it skip
 		}
+		if os.Getenv("KEEPALIVED_VM") != "" {
+			bin, _ = exec.LookPath("keepalived") // put there by TestInVM
+			return m.Run()
+		}
 		// Pairs in namespaces of their own mostly wait for timers.
 		if err := flag.Set("test.parallel", "6"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
