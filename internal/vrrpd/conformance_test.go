@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,9 @@ import (
 type probe struct {
 	name    string
 	version uint8
+	ipv6    bool
+	hops    int // of IPv6; 0 = 255
+	badSum  bool
 	spoil   func(packet []byte) []byte
 	change  func(*vrrp.InstanceConfig)
 	control bool // the advert is good: it must be obeyed
@@ -62,28 +66,66 @@ var probes = []probe{
 	{name: "4.4-checksum-v2", version: 2, spoil: func(p []byte) []byte { p[27] ^= 1; return p }},
 	{name: "4.6-auth-unknown-v2", version: 2, spoil: func(p []byte) []byte { p[24] = 3; return resum(p) }},
 	{name: "4.6-auth-pass-v2", version: 2, change: func(c *vrrp.InstanceConfig) { c.Auth = vrrp.AuthConfig{Type: vrrp.AuthPass} }},
+	{name: "4.5-vrid-v2", version: 2, change: func(c *vrrp.InstanceConfig) { c.VRID = 200 }},
 	{name: "4.7-interval-v2", version: 2, change: func(c *vrrp.InstanceConfig) { c.AdvertInterval = 2 * time.Second }},
 	{name: "4.8-type-v2", version: 2, spoil: func(p []byte) []byte { p[20] = 0x22; return resum(p) }},
 	{name: "good-v3", version: 3, control: true},
 	{name: "4.1-ttl-v3", version: 3, spoil: func(p []byte) []byte { p[8] = 1; return p }},
 	{name: "4.2-version-v3", version: 3, change: func(c *vrrp.InstanceConfig) { c.Version = 2 }},
 	{name: "4.3-short-v3", version: 3, spoil: func(p []byte) []byte { return pseudo(p[:len(p)-4]) }},
+	{name: "4.3-long-v3", version: 3, spoil: func(p []byte) []byte { return pseudo(append(p, 0, 0, 0, 0)) }},
 	{name: "4.4-checksum-v3", version: 3, spoil: func(p []byte) []byte { p[27] ^= 1; return p }},
 	{name: "4.4-v2-checksum-v3", version: 3, change: func(c *vrrp.InstanceConfig) { c.ChecksumAsV2 = true }},
+	{name: "4.5-vrid-v3", version: 3, change: func(c *vrrp.InstanceConfig) { c.VRID = 200 }},
+	{name: "4.6-reserved-v3", version: 3, spoil: func(p []byte) []byte { p[24] |= 0xf0; return pseudo(p) }, control: true},
+	{name: "4.7-interval-v3", version: 3, change: func(c *vrrp.InstanceConfig) { c.AdvertInterval = 2 * time.Second }, control: true},
 	{name: "4.8-type-v3", version: 3, spoil: func(p []byte) []byte { p[20] = 0x33; return pseudo(p) }},
+	{name: "good-v6", version: 3, ipv6: true, control: true},
+	{name: "4.1-hops-v6", version: 3, ipv6: true, hops: 254},
+	{name: "4.2-version-v6", version: 3, ipv6: true, spoil: func(p []byte) []byte { p[0] = 0x21; return p }},
+	{name: "4.3-short-v6", version: 3, ipv6: true, spoil: func(p []byte) []byte { return p[:len(p)-4] }},
+	{name: "4.3-long-v6", version: 3, ipv6: true, spoil: func(p []byte) []byte { return append(p, 0, 0, 0, 0) }},
+	{name: "4.4-checksum-v6", version: 3, ipv6: true, badSum: true},
+	{name: "4.5-vrid-v6", version: 3, ipv6: true, change: func(c *vrrp.InstanceConfig) { c.VRID = 200 }},
+	{name: "4.6-reserved-v6", version: 3, ipv6: true, spoil: func(p []byte) []byte { p[4] |= 0xf0; return p }, control: true},
+	{name: "4.7-interval-v6", version: 3, ipv6: true, change: func(c *vrrp.InstanceConfig) { c.AdvertInterval = 2 * time.Second }, control: true},
+	{name: "4.8-type-v6", version: 3, ipv6: true, spoil: func(p []byte) []byte { p[0] = 0x33; return p }},
+}
+
+// probeNamed returns the place of a probe; its instance is master when the
+// spoiled adverts have counted for nothing.
+func probeNamed(name string) int {
+	return slices.IndexFunc(probes, func(p probe) bool { return p.name == name })
 }
 
 var (
 	testerAddr = netip.MustParseAddr("10.99.0.2")
 	vrrpGroup  = netip.MustParseAddr("224.0.0.18")
+	vrrpGroup6 = netip.MustParseAddr("ff02::12")
 )
 
-func probeVIP(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 99, 1, byte(i + 1)}) }
+// probeVIP is the address of the i-th instance that is looked for.
+func probeVIP(i int) netip.Addr {
+	if probes[i].ipv6 {
+		return netip.MustParseAddr(fmt.Sprintf("fd99::1:%x", i+1))
+	}
+	return netip.AddrFrom4([4]byte{10, 99, 1, byte(i + 1)})
+}
 
-// advert is what a router configured like the i-th instance would send.
+// probeAddresses are all of them: over IPv6 a link-local one comes first.
+func probeAddresses(i int) (list []vrrp.Address) {
+	if vip := probeVIP(i); vip.Is6() {
+		list = append(list, vrrp.Address{Prefix: netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("fe80::1:%x", i+1)), 128)})
+	}
+	vip := probeVIP(i)
+	return append(list, vrrp.Address{Prefix: netip.PrefixFrom(vip, vip.BitLen())})
+}
+
+// advert is what a router configured like the i-th instance would send: an
+// IPv4 packet, or what follows the IPv6 header.
 func (p probe) advert(i int, priority uint8) []byte {
-	c := vrrp.InstanceConfig{Version: p.version, VRID: uint8(i + 1), AdvertInterval: time.Second,
-		Addresses: []vrrp.Address{{Prefix: netip.PrefixFrom(probeVIP(i), 32)}}}
+	c := vrrp.InstanceConfig{Version: p.version, IPv6: p.ipv6, VRID: uint8(i + 1), AdvertInterval: time.Second,
+		Addresses: probeAddresses(i)}
 	if p.change != nil {
 		p.change(&c)
 	}
@@ -91,33 +133,70 @@ func (p probe) advert(i int, priority uint8) []byte {
 	if p.spoil != nil {
 		b = p.spoil(b)
 	}
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	if !p.ipv6 {
+		binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	}
 	return b
 }
 
-// rawSender opens a socket on a host that sends whole IPv4 packets.
-func rawSender(t *testing.T, ns *nettest.NS) func([]byte) {
+// tester sends adverts from a host.
+type tester struct {
+	t            *testing.T
+	raw, summed6 int // IPv4 with header; IPv6 with checksums by the kernel
+	plain6       int // IPv6, checksum as it is
+	link         int
+}
+
+func newTester(t *testing.T, ns *nettest.NS) *tester {
 	t.Helper()
-	fd := -1
+	x := &tester{t: t, link: ns.Index("eth0")}
 	ns.Do(func() {
-		var err error
-		if fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.IPPROTO_RAW); err != nil {
-			t.Errorf("raw socket: %v", err)
-			return
-		}
-		if err := syscall.BindToDevice(fd, "eth0"); err != nil {
-			t.Errorf("bind to eth0: %v", err)
+		for _, s := range []struct {
+			fd            *int
+			family, proto int
+		}{{&x.raw, syscall.AF_INET, syscall.IPPROTO_RAW}, {&x.summed6, syscall.AF_INET6, 112}, {&x.plain6, syscall.AF_INET6, 112}} {
+			fd, err := syscall.Socket(s.family, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, s.proto)
+			if err == nil {
+				t.Cleanup(func() { syscall.Close(fd) })
+				err = syscall.BindToDevice(fd, "eth0")
+			}
+			if *s.fd = fd; err != nil {
+				t.Errorf("raw socket: %v", err)
+			}
 		}
 	})
+	const checksum = 7 // IPV6_CHECKSUM
+	if err := syscall.SetsockoptInt(x.summed6, syscall.IPPROTO_IPV6, checksum, 6); err != nil {
+		t.Fatal(err)
+	}
 	if t.Failed() {
 		t.FailNow()
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	return func(b []byte) {
-		to := &syscall.SockaddrInet4{Addr: vrrpGroup.As4()}
-		if err := syscall.Sendto(fd, b, 0, to); err != nil {
-			t.Errorf("send: %v", err)
+	return x
+}
+
+// send sends the i-th probe.
+func (x *tester) send(p probe, i int, priority uint8) {
+	x.t.Helper()
+	b := p.advert(i, priority)
+	var err error
+	if !p.ipv6 {
+		err = syscall.Sendto(x.raw, b, 0, &syscall.SockaddrInet4{Addr: vrrpGroup.As4()})
+	} else {
+		fd, hops := x.summed6, p.hops
+		if p.badSum {
+			fd, b[6], b[7] = x.plain6, 0x12, 0x34
 		}
+		if hops == 0 {
+			hops = 255
+		}
+		err = syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_HOPS, hops)
+		if err == nil {
+			err = syscall.Sendto(fd, b, 0, &syscall.SockaddrInet6{Addr: vrrpGroup6.As16(), ZoneId: uint32(x.link)})
+		}
+	}
+	if err != nil {
+		x.t.Errorf("send: %v", err)
 	}
 }
 
@@ -125,8 +204,12 @@ func rawSender(t *testing.T, ns *nettest.NS) func([]byte) {
 func probeConfig() string {
 	var b strings.Builder
 	for i, p := range probes {
-		fmt.Fprintf(&b, "vrrp_instance P%d {\n interface eth0\n version %d\n virtual_router_id %d\n priority 100\n advert_int 1\n virtual_ipaddress {\n  %v\n }\n}\n",
-			i+1, p.version, i+1, probeVIP(i))
+		fmt.Fprintf(&b, "vrrp_instance P%d {\n interface eth0\n version %d\n virtual_router_id %d\n priority 100\n advert_int 1\n virtual_ipaddress {\n",
+			i+1, p.version, i+1)
+		for _, a := range probeAddresses(i) {
+			fmt.Fprintf(&b, "  %v\n", a.Prefix.Addr())
+		}
+		b.WriteString(" }\n}\n")
 	}
 	return b.String()
 }
@@ -142,7 +225,7 @@ func TestConformance(t *testing.T) {
 
 func conform(t *testing.T, program string, control bool) {
 	hosts := lan(t, 2)
-	send := rawSender(t, hosts[1])
+	tester := newTester(t, hosts[1])
 	n := newNode(t, hosts[0], program, probeConfig()).start()
 	capture := hosts[1].Capture("eth0")
 	n.waitLog(fmt.Sprintf("(P%d) Entering BACKUP STATE (init)", len(probes)))
@@ -154,7 +237,7 @@ func conform(t *testing.T, program string, control bool) {
 		next := time.Now()
 		for end := next.Add(d); time.Now().Before(end); {
 			for i, p := range probes {
-				send(p.advert(i, 200))
+				tester.send(p, i, 200)
 			}
 			next = next.Add(450 * time.Millisecond)
 			nettest.Eventually(t, time.Second, "the next round is due", func() bool { return !time.Now().Before(next) })
@@ -183,20 +266,18 @@ func conform(t *testing.T, program string, control bool) {
 			}
 		}
 	}
-	conformGood(t, n, capture, send)
+	conformGood(t, n, capture, tester)
 }
 
 // conformGood plays good adverts against a master (2.7) and a backup (2.4).
-func conformGood(t *testing.T, n *node, capture *nettest.Capture, send func([]byte)) {
-	for _, version := range []uint8{2, 3} {
-		i := 1 // a v2 instance that is master by now
-		if version == 3 {
-			i = 11
-		}
-		p, held := probe{version: version}, probeVIP(i).String()
+func conformGood(t *testing.T, n *node, capture *nettest.Capture, tester *tester) {
+	for _, name := range []string{"4.4-checksum-v2", "4.4-checksum-v3", "4.4-checksum-v6"} {
+		i := probeNamed(name) // master by now
+		held, version := probeVIP(i).String(), name[len(name)-1:]
+		p := probe{version: probes[i].version, ipv6: probes[i].ipv6}
 		answered := func(after time.Time) bool {
-			for _, f := range adverts(capture, "10.99.0.1") {
-				if f.VRID == i+1 && f.At.After(after) && f.At.Sub(after) < 100*time.Millisecond {
+			for _, f := range ofVRID(capture, i+1) {
+				if f.At.After(after) && f.At.Sub(after) < 100*time.Millisecond {
 					return true
 				}
 			}
@@ -204,27 +285,37 @@ func conformGood(t *testing.T, n *node, capture *nettest.Capture, send func([]by
 		}
 		for _, prio := range []uint8{0, 50} {
 			at := time.Now()
-			send(p.advert(i, prio))
-			nettest.Eventually(t, time.Second, fmt.Sprintf("v%d: priority %d is answered at once", version, prio), func() bool { return answered(at) })
+			tester.send(p, i, prio)
+			nettest.Eventually(t, time.Second, fmt.Sprintf("v%s: priority %d is answered at once", version, prio), func() bool { return answered(at) })
 		}
-		send(p.advert(i, 100)) // equal, from the higher address 10.99.0.2
-		nettest.Eventually(t, time.Second, fmt.Sprintf("v%d: yields to an equal priority of a higher address", version), func() bool { return !n.has(held) })
+		tester.send(p, i, 100) // equal, from the higher address
+		nettest.Eventually(t, time.Second, fmt.Sprintf("v%s: yields to an equal priority of a higher address", version), func() bool { return !n.has(held) })
 		at := time.Now()
-		send(p.advert(i, 0))
-		nettest.Eventually(t, 2*time.Second, fmt.Sprintf("v%d: takes over after priority 0", version), func() bool { return n.has(held) })
+		tester.send(p, i, 0)
+		nettest.Eventually(t, 2*time.Second, fmt.Sprintf("v%s: takes over after priority 0", version), func() bool { return n.has(held) })
 		if d := time.Since(at); d < 600*time.Millisecond || d > 1100*time.Millisecond {
-			t.Errorf("v%d: takeover %v after priority 0, want the skew time of 609 ms", version, d)
+			t.Errorf("v%s: takeover %v after priority 0, want the skew time of 609 ms", version, d)
 		}
-		send(p.advert(i, 101))
-		nettest.Eventually(t, time.Second, fmt.Sprintf("v%d: yields to a higher priority", version), func() bool { return !n.has(held) })
+		tester.send(p, i, 101)
+		nettest.Eventually(t, time.Second, fmt.Sprintf("v%s: yields to a higher priority", version), func() bool { return !n.has(held) })
 	}
+}
+
+// ofVRID are the daemon's adverts for a VRID.
+func ofVRID(c *nettest.Capture, vrid int) (list []nettest.Frame) {
+	for _, f := range c.Frames(nettest.VRRP) {
+		if f.VRID == vrid && !f.Outgoing {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // vridGap is the longest time between two adverts of the daemon for a VRID.
 func vridGap(c *nettest.Capture, vrid int, from time.Time) (longest time.Duration) {
 	last := time.Time{}
-	for _, f := range adverts(c, "10.99.0.1") {
-		if f.VRID != vrid || f.At.Before(from) {
+	for _, f := range ofVRID(c, vrid) {
+		if f.At.Before(from) {
 			continue
 		}
 		if !last.IsZero() {
