@@ -3,6 +3,7 @@ package nettest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -197,16 +198,59 @@ func (p *Proc) WaitOutput(within time.Duration, text string) {
 	}
 }
 
+// LogTime waits until a line with text was written after a moment, and returns
+// when it came.
+func (p *Proc) LogTime(within time.Duration, text string, after time.Time) (at time.Time) {
+	p.t.Helper()
+	Eventually(p.t, within, fmt.Sprintf("the line %q", text), func() bool {
+		at = p.out.lineAfter(text, after)
+		return !at.IsZero()
+	})
+	return at
+}
+
 // output collects what a process writes.
 type output struct {
-	mu  sync.Mutex // guards buf: exec's copier writes, the test reads
-	buf bytes.Buffer
+	mu     sync.Mutex // guards all: exec's copier writes, the test reads
+	buf    bytes.Buffer
+	writes []written
+}
+
+// written is when the output had grown to a length.
+type written struct {
+	end int
+	at  time.Time
 }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.buf.Write(b)
+	n, err := o.buf.Write(b)
+	o.writes = append(o.writes, written{o.buf.Len(), time.Now()})
+	return n, err
+}
+
+// lineAfter finds text in what was written after a moment; zero if it is not
+// there.
+func (o *output) lineAfter(text string, after time.Time) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	begin := 0
+	for _, w := range o.writes {
+		if !w.at.After(after) {
+			begin = w.end
+		}
+	}
+	i := bytes.Index(o.buf.Bytes()[begin:], []byte(text))
+	if i < 0 {
+		return time.Time{}
+	}
+	for _, w := range o.writes {
+		if w.end >= begin+i+len(text) {
+			return w.at
+		}
+	}
+	return time.Time{}
 }
 
 func (o *output) String() string {
