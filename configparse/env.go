@@ -62,9 +62,10 @@ type ScriptQuery struct {
 
 // ScriptState is what the check of grammar.md 12 found.
 type ScriptState struct {
-	Missing    bool // not there or not executable
-	Insecure   bool // would run as root and a part of its path can be changed by others
-	SymlinkDir bool // would run as root and a directory of its path is a symbolic link
+	Missing    bool     // not there or not executable
+	Insecure   bool     // would run as root and a part of its path can be changed by others
+	SymlinkDir bool     // would run as root and a directory of its path is a symbolic link
+	Why        []string // which part of the path is to blame, and how to mend it
 }
 
 func (e *Env) includeChecks() includeCheck {

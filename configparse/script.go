@@ -180,6 +180,9 @@ func (p *parser) examine(c *vrrp.Command, s *scriptCheck) scriptVerdict {
 	s.any = true
 	s.insecure = s.insecure || state.Insecure
 	if state.SymlinkDir || state.Insecure && p.cfg.Global.ScriptSecurity {
+		for _, line := range state.Why {
+			p.checkf(ClassLog, "%s", line)
+		}
 		return scriptInsecure
 	}
 	return scriptFine

@@ -31,6 +31,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if diagnoses(args[1:]) {
 		return checkMain(args[2:], stdout, stderr)
 	}
+	process.IgnoreRTMin()
 	req, ok := parseOptions(args[1:], stderr)
 	child, isChild, err := process.Inherit(req.Options)
 	switch {

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/spf13/pflag"
 )
 
 func TestOptionsByGetoptRules(t *testing.T) {
@@ -133,6 +136,62 @@ func TestCheckExits(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		if got := run(append([]string{"keepalived", "--check"}, tt.args...), &stdout, &stderr); got != tt.want {
 			t.Errorf("--check %q: exit %d, want %d\n%s%s", tt.args, got, tt.want, &stdout, &stderr)
+		}
+	}
+}
+
+// The manual page and the shell's completion know every option, as --help does.
+func TestEveryOptionIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../packaging/man/keepalived.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(page), `\-`, "-")
+	var help bytes.Buffer
+	usage(&help)
+	var r request
+	r.flags(io.Discard).VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(text, "--"+f.Name) || f.Shorthand != "" && !strings.Contains(text, "-"+f.Shorthand+" ") {
+			t.Errorf("keepalived(8) lacks -%s, --%s", f.Shorthand, f.Name)
+		}
+		if !strings.Contains(help.String(), "--"+f.Name) {
+			t.Errorf("--help lacks --%s", f.Name)
+		}
+	})
+}
+
+// bash asks --help for the options, so it offers each of them.
+func TestCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("skipped: bash is needed")
+	}
+	complete := func(words ...string) string {
+		t.Helper()
+		script := `keepalived() { echo "  -f, --use-file=FILE x"; echo "      --signum=SIGFUNC x"; }
+. ../../packaging/completion.bash
+COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _$1; echo "${COMPREPLY[*]}"`
+		out, err := exec.Command(bash, append([]string{"-c", script, "bash"}, words...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", words, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for _, test := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"keepalived", "--us"}, "--use-file"},
+		{[]string{"keepalived", "--signum", "STATS"}, "STATS STATS_CLEAR"},
+		{[]string{"keepalived", "--signum", "=", "J"}, "JSON"},
+		{[]string{"keepalived", "-S", "us"}, "user"},
+		{[]string{"keepalived", "--check", "--p"}, "--peer --peer-id"},
+		{[]string{"keepalived", "-f", "options_te"}, "options_test.go"},
+		{[]string{"keepalivedctl", "st"}, "status"},
+		{[]string{"genhash", "--use-"}, "--use-ssl --use-sni --use-virtualhost"},
+	} {
+		if got := complete(test.words...); got != test.want {
+			t.Errorf("%v: %q, want %q", test.words, got, test.want)
 		}
 	}
 }

@@ -32,10 +32,13 @@ func (a *addresses) set(d *daemon, now time.Time) {
 	}
 	a.kernel, a.held = k, map[netip.Addr]map[int]bool{}
 	// Watching comes first, so that nothing between it and the listing is lost.
+	k.SetReceiveBuffer(kernel.Buffer(d.conf.Global.LVSNetlinkCmd))
 	if a.watch, err = k.Watch(kernel.WatchOptions{}, func(events []kernel.Event) {
 		d.loop.Post(func(now time.Time) { a.events(d, now, events) })
 	}); err != nil {
 		log.Err("follow addresses for ha_suspend: %v", err)
+	} else {
+		a.watch.SetReceiveBuffer(kernel.Buffer(d.conf.Global.LVSNetlinkMonitor))
 	}
 	a.list(d, now)
 }

@@ -153,8 +153,9 @@ func group(name string) (uint32, bool) {
 // is tested is what would happen.
 func scriptState(q configparse.ScriptQuery) configparse.ScriptState {
 	c := script.Command{Args: []string{q.Path}, Cred: script.Credentials{UID: q.UID, GID: q.GID}}
-	f := c.Check(script.Security{})
+	f := c.Check(script.Security{Enabled: true}) // without, an unsafe path is told and run
 	return configparse.ScriptState{
+		Why:        f.Lines,
 		Missing:    f.Verdict == script.Missing || f.Verdict == script.NotExecutable,
 		Insecure:   f.Unsafe,
 		SymlinkDir: f.Verdict == script.Insecure && !f.Unsafe,

@@ -66,6 +66,28 @@ func setBuffer(fd, force, normal, size int) {
 	}
 }
 
+// Buffer is a configured receive buffer (vrrp_netlink_cmd_rcv_bufs and so on).
+type Buffer struct {
+	Size  uint32 // bytes; 0: our usual size
+	Force bool   // beyond the system's limit (net.core.rmem_max)
+}
+
+// set sets the receive buffer of a socket whose usual size is given.
+func (b Buffer) set(fd, usual int) {
+	switch {
+	case b.Size == 0:
+		setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, usual)
+	case b.Force:
+		setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, int(b.Size))
+	default:
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(b.Size))
+	}
+}
+
+// SetReceiveBuffer sets the receive buffer of the connection on which questions
+// are asked.
+func (k *Kernel) SetReceiveBuffer(b Buffer) { b.set(k.conn.fd, receiveBuffer) }
+
 func (c *conn) close() error { return unix.Close(c.fd) }
 
 // begin starts a message at the end of c.out and returns its offset.

@@ -97,12 +97,19 @@ func (k *Kernel) Watch(opts WatchOptions, deliver func([]Event)) (*Watcher, erro
 	return w, nil
 }
 
+// SetReceiveBuffer sets the receive buffer of the stream of changes.
+func (w *Watcher) SetReceiveBuffer(b Buffer) {
+	if raw, err := w.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { b.set(int(fd), watchBuffer) })
+	}
+}
+
 func openWatch(opts WatchOptions) (int, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return -1, err
 	}
-	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, watchBuffer)
+	Buffer{}.set(fd, watchBuffer)
 	groups := []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR}
 	if opts.Routes {
 		groups = append(groups, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)

@@ -5,7 +5,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -32,14 +32,55 @@ func ReserveFiles(want uint64) (soft, hard uint64, changed bool, err error) {
 	return lim.Cur, lim.Max, true, nil
 }
 
+// limits are those that this process changes for itself: resource to what it
+// was at the start. Its scripts and, for core files, its children begin with
+// that again.
+var limits = func() map[int]unix.Rlimit {
+	m := map[int]unix.Rlimit{}
+	for _, resource := range []int{unix.RLIMIT_CORE, unix.RLIMIT_RTTIME} {
+		var lim unix.Rlimit
+		_ = unix.Getrlimit(resource, &lim)
+		m[resource] = lim
+	}
+	return m
+}()
+
+// changed are the limits in force where they are not the original ones. The
+// mutex keeps a change from falling into the moment of a start.
 var (
-	originalCore = coreLimit()
-	coreChanged  atomic.Bool
+	limitMutex sync.Mutex
+	changed    = map[int]unix.Rlimit{}
 )
 
-func coreLimit() (lim unix.Rlimit) {
-	_ = unix.Getrlimit(unix.RLIMIT_CORE, &lim)
-	return lim
+func setLimit(resource int, lim unix.Rlimit) error {
+	limitMutex.Lock()
+	defer limitMutex.Unlock()
+	if err := unix.Setrlimit(resource, &lim); err != nil {
+		return err
+	}
+	changed[resource] = lim
+	if lim == limits[resource] {
+		delete(changed, resource)
+	}
+	return nil
+}
+
+// WithOriginalLimits runs start, which starts a program, while the limits are
+// what they were when this process began.
+func WithOriginalLimits(start func()) {
+	limitMutex.Lock()
+	defer limitMutex.Unlock()
+	for resource, now := range changed {
+		lim := limits[resource]
+		if unix.Setrlimit(resource, &lim) != nil { // CAP_SYS_RESOURCE is needed to raise the hard one
+			lim = unix.Rlimit{Cur: min(lim.Cur, now.Max), Max: now.Max}
+			_ = unix.Setrlimit(resource, &lim)
+		}
+	}
+	start()
+	for resource, lim := range changed {
+		_ = unix.Setrlimit(resource, &lim)
+	}
 }
 
 // AllowCores does -m for this process: core files of any size, and a fault in
@@ -55,10 +96,9 @@ func AllowCores(o Options) error {
 // SetCoreLimit allows core dumps of any size.
 func SetCoreLimit() error {
 	lim := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &lim); err != nil {
+	if err := setLimit(unix.RLIMIT_CORE, lim); err != nil {
 		return fmt.Errorf("set core file limit: %w", err)
 	}
-	coreChanged.Store(true)
 	return nil
 }
 

@@ -132,30 +132,27 @@ func SetRealtimeLimit(microseconds uint64) error {
 	if microseconds == unlimited {
 		lim.Cur = unlimited
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_RTTIME, &lim); err != nil {
+	if err := setLimit(unix.RLIMIT_RTTIME, lim); err != nil {
 		return fmt.Errorf("limit real-time CPU time to %d µs: %w", microseconds, err)
 	}
 	return nil
 }
 
 // Start starts a child that is to have everything from this process, such as a
-// real-time policy from systemd, but the limit on core files: that is put back
-// for the moment of the start, so that the child's scripts get the one with
-// which the daemon began. The child gets files as its descriptors from 0 on.
+// real-time policy from systemd, but the limits: they are put back for the
+// moment of the start, so that the child's scripts get those with which the
+// daemon began. The child gets files as its descriptors from 0 on.
 // It is waited for with Wait.
 //
 // Package os would first try on a process of its own what the kernel can do;
 // that time the child needs for its first advert.
 func Start(path string, args, env []string, files []*os.File) (pid int, err error) {
-	if coreChanged.Load() {
-		_ = unix.Setrlimit(unix.RLIMIT_CORE, &originalCore)
-		defer func() { _ = SetCoreLimit() }()
-	}
 	attr := &syscall.ProcAttr{Env: env}
 	for _, f := range files {
 		attr.Files = append(attr.Files, f.Fd())
 	}
-	return syscall.ForkExec(path, args, attr)
+	WithOriginalLimits(func() { pid, err = syscall.ForkExec(path, args, attr) })
+	return pid, err
 }
 
 // Wait waits for a child's end and returns how it came about.

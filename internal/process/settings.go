@@ -22,7 +22,7 @@ type Wanted struct {
 // Settings is what was done about it. The zero value is a process as it was
 // started.
 type Settings struct {
-	nice, cpus, locked, limited bool
+	nice, cpus, locked, limited, realtime bool
 
 	autoMax  int           // max_auto_priority; 0 or less: never
 	autoFrom time.Duration // min_auto_priority_delay
@@ -58,9 +58,11 @@ func (s *Settings) Set(o Wanted) {
 		say(SetRealtimeLimit(unlimited))
 		s.limited = false
 	}
-	if o.RTPriority != Realtime() {
+	// A policy that the service manager gave stays if nothing else is wanted.
+	if (o.RTPriority > 0 || s.realtime) && o.RTPriority != Realtime() {
 		say(SetRealtime(o.RTPriority))
 	}
+	s.realtime = o.RTPriority > 0
 }
 
 // SetAuto takes max_auto_priority (0 or less: never) and
@@ -88,6 +90,7 @@ func (s *Settings) Late(late time.Duration) {
 		s.autoMax = 0
 		return
 	}
+	s.realtime = true // until the next reload
 	log.Info("Set realtime priority %d", now+1)
 }
 

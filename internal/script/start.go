@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/keepalived-go/keepalived/internal/process"
 	"golang.org/x/sys/unix"
 )
 
@@ -96,22 +97,12 @@ func spawner() {
 	}
 }
 
-// What this process was started with, before it changed anything: its programs
-// get that back.
-var original = readOriginal()
-
-type settings struct {
-	affinity unix.CPUSet
-	core     unix.Rlimit
-	rttime   unix.Rlimit
-}
-
-func readOriginal() (s settings) {
-	_ = unix.SchedGetaffinity(0, &s.affinity)
-	_ = unix.Getrlimit(unix.RLIMIT_CORE, &s.core)
-	_ = unix.Getrlimit(unix.RLIMIT_RTTIME, &s.rttime)
-	return s
-}
+// The processors this process was started with, before it changed anything: its
+// programs get them back.
+var originalCPUs = func() (set unix.CPUSet) {
+	_ = unix.SchedGetaffinity(0, &set)
+	return set
+}()
 
 // ordinaryScheduling takes real-time policy, nice value and CPU set from this
 // thread. It is done before each fork, for the process sets them on all its
@@ -120,19 +111,8 @@ func ordinaryScheduling() {
 	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0)
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 0)
 	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) == nil && set != original.affinity {
-		_ = unix.SchedSetaffinity(0, &original.affinity)
-	}
-}
-
-// ordinaryLimits gives the new process back the limits that were changed here.
-// The runtime does it for open files.
-func ordinaryLimits(pid int) {
-	for what, want := range map[int]*unix.Rlimit{unix.RLIMIT_CORE: &original.core, unix.RLIMIT_RTTIME: &original.rttime} {
-		var have unix.Rlimit
-		if unix.Getrlimit(what, &have) == nil && have != *want {
-			_ = unix.Prlimit(pid, what, want, nil)
-		}
+	if unix.SchedGetaffinity(0, &set) == nil && set != originalCPUs {
+		_ = unix.SchedSetaffinity(0, &originalCPUs)
 	}
 }
 
@@ -140,7 +120,7 @@ func (r request) fork(null uintptr) {
 	ordinaryScheduling()
 	path, argv := r.cmd.argv(r.extra)
 	pidfd := -1
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
+	attr := &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   environment(),
 		Files: []uintptr{null, null, null},
@@ -150,12 +130,14 @@ func (r request) fork(null uintptr) {
 			Credential: r.cmd.Cred.change(),
 			PidFD:      &pidfd,
 		},
-	})
+	}
+	var pid int
+	var err error
+	process.WithOriginalLimits(func() { pid, err = syscall.ForkExec(path, argv, attr) })
 	if err != nil {
 		go r.done(Status{Err: err})
 		return
 	}
-	ordinaryLimits(pid)
 	r.proc.mu.Lock()
 	r.proc.pid = pid
 	if r.proc.pending != 0 {

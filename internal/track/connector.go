@@ -64,6 +64,20 @@ func openConnector() (*connector, error) {
 	return c, nil
 }
 
+// setBuffer sets the receive buffer, beyond the system's limit if force is set
+// and this process may.
+func (c *connector) setBuffer(size int, force bool) {
+	raw, err := c.file.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if !force || unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, size)
+		}
+	})
+}
+
 // subscription is nlmsghdr, cn_msg and the operation.
 func subscription() []byte {
 	const length = unix.SizeofNlMsghdr + cnHeaderLen + 4

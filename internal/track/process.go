@@ -26,6 +26,9 @@ type Processes struct {
 	list []*quorum
 	next time.Time
 
+	buffer      uint32 // receive buffer of the events; 0: the kernel's default
+	bufferForce bool
+
 	mu         sync.Mutex // guards table, generation and events
 	table      *table
 	generation int
@@ -50,6 +53,11 @@ func (q *quorum) holds() bool {
 func NewProcesses(post Post, report func(now time.Time, e ProcessEvent)) *Processes {
 	return &Processes{post: post, report: report, table: newTable("/proc", nil)}
 }
+
+// SetBuffer is process_monitor_rcv_bufs: the size in bytes of the receive
+// buffer for process events (0: the kernel's default), and whether it may go
+// beyond the system's limit. It counts when the first process is tracked.
+func (p *Processes) SetBuffer(size uint32, force bool) { p.buffer, p.bufferForce = size, force }
 
 // Set replaces the tracked processes, at the start and at each reload, and
 // returns the state of each, in the same order. One whose definition did not
@@ -96,6 +104,9 @@ func (p *Processes) subscribe() {
 		errors.As(err, &errno)
 		log.Info("Failed to set process event listen - errno %d - %s", int(errno), errnoText(errno))
 		return
+	}
+	if p.buffer > 0 {
+		c.setBuffer(int(p.buffer), p.bufferForce)
 	}
 	p.events = c
 	go p.read(c)

@@ -6,6 +6,7 @@ import "github.com/keepalived-go/keepalived/internal/kernel"
 // Its setters take many objects at once, do not mind what is so already, and
 // return nil or one error per object.
 type Kernel interface {
+	SetReceiveBuffer(kernel.Buffer)
 	Links() ([]kernel.Link, error)
 	LinkByIndex(index int) (kernel.Link, error)
 	Addrs() ([]kernel.Address, error)

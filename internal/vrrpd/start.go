@@ -42,6 +42,8 @@ func (d *daemon) start() int {
 	if status >= 0 {
 		return status
 	}
+	d.kernel.SetReceiveBuffer(kernel.Buffer(conf.Global.VRRPNetlinkCmd))
+	d.watch.SetReceiveBuffer(kernel.Buffer(conf.Global.VRRPNetlinkMonitor))
 	if err := d.track.open(d); err != nil {
 		log.Err("%v", err)
 		return process.ExitFatal

@@ -89,6 +89,8 @@ func (t *trackers) setProcesses(d *daemon, now time.Time, used map[trackKey]bool
 			})
 		}
 	}
+	buffer := d.conf.Global.ProcessMonitor
+	t.processes.SetBuffer(buffer.Size, buffer.Force)
 	for _, e := range t.processes.Set(now, list) {
 		d.router.TrackChanged(now, vrrp.TrackEvent{Kind: vrrp.TrackedProcess, Name: e.Name, Up: e.Up})
 	}

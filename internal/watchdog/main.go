@@ -40,8 +40,6 @@ func Main(options process.Options, logging log.Options) int {
 	} else {
 		greet()
 	}
-	restore := allowCores(options)
-	defer restore()
 	p := &Parent{options: options, args: os.Args, pid: os.Getpid()}
 	p.reading = read(options)
 	if !again {
@@ -71,6 +69,8 @@ func Main(options process.Options, logging log.Options) int {
 		// A relative name is read again at a reload and needs the directory.
 		_ = os.Chdir("/")
 	}
+	restore := allowCores(options)
+	defer restore()
 	unix.Umask(umask(options, g))
 	if status := p.takeFiles(); status >= 0 {
 		return status
