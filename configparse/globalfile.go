@@ -19,12 +19,12 @@ var globalScripts = block[Global]{
 	"script_user": {takes: "USER [GROUP]", help: "user of scripts that name none", acts: "configparse",
 		set: needs("No script username specified", func(p *parser, g *Global, w words) {
 			c := &vrrp.Command{}
-			if !p.setUser(c, p.word(w, 1), p.opt(w, 2)) {
+			if !p.setUser(c, p.word(w, 1), p.opt(w, 2)) || g.scriptUserBad { // a second one does not mend the first
 				p.errorf("Error setting global script uid/gid")
 				g.ScriptUser, g.scriptUserBad = nil, true
 				return
 			}
-			g.ScriptUser, g.scriptUserBad = c, false
+			g.ScriptUser = c
 		})},
 	"enable_script_security": {takes: "none", help: "no insecure scripts as root", acts: "configparse",
 		set: flag(func(g *Global) { g.ScriptSecurity = true })},

@@ -41,6 +41,17 @@ func TestSeen(t *testing.T) {
 (Line 7) Unable to set default user for vrrp script a - removing`},
 		{"own-interface-tracked", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n dont_track_primary\n track_interface {\n eth0\n }\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
 			`(A) Ignoring track_interface eth0 since own interface`},
+		{"script-without-command", "vrrp_script a {\n script\n interval 1\n}\n",
+			`(Line 4) No script set for vrrp_script a - removing`},
+		{"ttl-zero-without-peers", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_ttl 0\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(Line 8) (A): Cannot use unicast_ttl without unicast peers - resetting`},
+		{"unknown-state-after-master", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n state MASTER\n state 2\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(Line 5) (A) unknown state '2', defaulting to BACKUP`},
+		{"script-user-mended", "global_defs {\n script_user nosuchuser\n script_user root\n}\n",
+			`(Line 2) Error setting global script uid/gid
+(Line 3) Error setting global script uid/gid`},
+		{"vmac-and-fault-without-peer", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n use_vmac\n unicast_fault_no_peer\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(Line 9) (A) unicast with use_vmac requires vmac_xmit_base - setting`},
 		{"peer-option-without-value", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_peer {\n 10.0.0.1 foo\n 10.0.0.2 foo 3\n 10.0.0.3 min_ttl\n 10.0.0.4 no IP of (M) other\n }\n virtual_ipaddress {\n 10.0.0.9\n }\n}\n",
 			`(Line 5) (A) 10.0.0.1 - foo is missing a value
 (Line 6) (A) 10.0.0.2 - unknown unicast_peer option foo

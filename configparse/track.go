@@ -246,7 +246,7 @@ var scriptBlock = block[trackedScript]{
 	"script": {takes: "SCRIPT", help: "command to run", acts: "track",
 		set: func(p *parser, s *trackedScript, w words) {
 			q, ok := p.quoted(w)
-			if !ok {
+			if !ok || !w.has(1) {
 				return
 			}
 			if c, ok := p.command(q, 1); ok {

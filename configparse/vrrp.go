@@ -26,6 +26,7 @@ type instance struct {
 
 	unicastWord bool // a unicast keyword was used
 	noPeerFault bool
+	ttlGiven    bool // unicast_ttl
 	srcSet      bool
 	passGiven   bool
 
@@ -104,7 +105,7 @@ func (p *parser) endInstance(in *instance) {
 			in.xmitBase = true
 		}
 	}
-	if in.UnicastTTL != 0 && len(in.Peers) == 0 {
+	if in.ttlGiven && len(in.Peers) == 0 {
 		p.errorf("(%s): Cannot use unicast_ttl without unicast peers - resetting", in.Name)
 		in.UnicastTTL = 0
 	}
@@ -152,7 +153,7 @@ var instanceWire = block[instance]{
 			p.readValues(w, 1, func(line words) { p.peer(in, line) })
 		}},
 	"unicast_fault_no_peer": {takes: "none", help: "FAULT instead of multicast without a peer", acts: "vrrp",
-		set: flag(func(in *instance) { in.noPeerFault = true })},
+		set: flag(func(in *instance) { in.unicastWord, in.noPeerFault = true, true })},
 	"check_unicast_src": {takes: "none", help: "drop adverts from strangers", acts: "vrrp",
 		set: flag(func(in *instance) { in.unicastWord, in.CheckUnicastSource = true, true })},
 	"old_unicast_checksum": {takes: "[never]", help: "checksum of versions before 1.3.7", acts: "vrrp",
@@ -222,7 +223,7 @@ var instanceWire = block[instance]{
 				p.errorf("(%s): TTL '%s' not valid - must be between 0 & 255", in.Name, p.word(w, 1))
 				return
 			}
-			in.UnicastTTL = int(n)
+			in.UnicastTTL, in.ttlGiven = int(n), true
 		}},
 	"version": {takes: "INT 2..3", help: "protocol version", acts: "vrrp",
 		set: func(p *parser, in *instance, w words) {
@@ -450,6 +451,9 @@ var instanceElection = block[instance]{
 			case "BACKUP":
 			default:
 				p.inst(in, "unknown state '%s', defaulting to BACKUP", s)
+				if in.state == 'M' {
+					return // that it stays is said of BACKUP only
+				}
 			}
 			if in.state == 'M' && state == 'B' {
 				p.inst(in, "state previously set as MASTER - ignoring BACKUP")
