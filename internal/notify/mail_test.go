@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 type server struct {
 	net.Listener
 	answers map[string]string
-	talks   chan string // one transcript per connection
+	talks   chan string  // one transcript per connection
+	pause   atomic.Int64 // nanoseconds before each answer
 }
 
 func newServer(t *testing.T, answers map[string]string) *server {
@@ -29,7 +31,7 @@ func newServer(t *testing.T, answers map[string]string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{l, answers, make(chan string, 100)}
+	s := &server{Listener: l, answers: answers, talks: make(chan string, 100)}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -57,6 +59,7 @@ func (s *server) talk(c net.Conn) {
 		if line == "" {
 			select {} // a server that hangs
 		}
+		<-time.After(time.Duration(s.pause.Load()))
 		fmt.Fprintf(&text, "S: %s\n", line)
 		fmt.Fprintf(c, "%s\r\n", strings.ReplaceAll(line, "\n", "\r\n"))
 	}
@@ -178,6 +181,33 @@ func TestMailNeverWaits(t *testing.T) {
 	m.Close(50 * time.Millisecond)
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("Close returned after %v, want about 50 ms", took)
+	}
+}
+
+// TestMailAtStop: what is queued when the process ends is delivered by a slow
+// server too, in order of its bounded connections, and no longer than allowed.
+func TestMailAtStop(t *testing.T) {
+	s := newServer(t, nil)
+	s.pause.Store(int64(10 * time.Millisecond))
+	const letters = 3 * mailSenders
+	m := NewMail(s.config())
+	for i := range letters {
+		m.Send(Letter{Subject: fmt.Sprint("letter ", i, ".")})
+	}
+	m.Close(20 * time.Second)
+	var all strings.Builder
+	for range letters {
+		select {
+		case talk := <-s.talks:
+			all.WriteString(talk)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("not all letters came:\n%s", all.String())
+		}
+	}
+	for i := range letters {
+		if want := fmt.Sprint("Subject: [lb1] letter ", i, ".\n"); strings.Count(all.String(), want) != 1 {
+			t.Errorf("%d times %q, want once", strings.Count(all.String(), want), want)
+		}
 	}
 }
 
