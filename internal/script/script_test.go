@@ -122,7 +122,8 @@ while read -r name value; do
     case $name in Uid:|Gid:|Groups:|SigBlk:|SigIgn:) printf '%s\t%s\n' "$name" "$value" ;; esac
 done </proc/$$/status
 echo "cwd=$PWD"
-ls -l /proc/$$/fd | sed -n 's/.* \([0-9]\) -> \(.*\)/\1 \2/p' | grep -v "$0"
+set -- /proc/$$/fd/? # a pipe or $() would add descriptors of its own
+for fd; do [ -L "$fd" ] && printf '%s ' "${fd##*/}" && readlink "$fd"; done
 } >`+out+`.tmp 2>&1
 read -r pid comm state ppid pgrp rest </proc/$$/stat
 [ "$pid" = "$pgrp" ] && echo leader >>`+out+`.tmp
