@@ -40,15 +40,17 @@ func (s *Scripts) RunLast(c *script.Command, extra ...string) {
 	var p *script.Process
 	p = script.Start(*c, func(end script.Status) {
 		complain(*c, end)
-		s.ended(p)
+		s.ended(&p)
 	}, extra...)
 	s.last[p] = true
 }
 
-func (s *Scripts) ended(p *script.Process) {
+// ended strikes a script out. p points to where RunLast puts it, which is only
+// known to be done under the lock: a short script may have ended before.
+func (s *Scripts) ended(p **script.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.last, p)
+	delete(s.last, *p)
 	if len(s.last) == 0 && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
