@@ -107,6 +107,9 @@ func (k *Kernel) MakeVMAC(v VMAC, have *Link, s *Sysctls) (Link, error) {
 			err = nil // a kernel without IPv6
 		}
 	}
+	if err == nil && l.Group != v.Group {
+		err = k.SetLinkGroup(l.Index, v.Group)
+	}
 	if err == nil && v.Base.Master != l.Master && k.isVRF(v.Base.Master) {
 		err = k.SetLinkMaster(l.Index, v.Base.Master)
 	}
