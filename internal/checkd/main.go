@@ -102,7 +102,9 @@ func (d *daemon) Tick(now time.Time) {
 	if d.stopping {
 		return
 	}
-	if due := d.Next(); !due.IsZero() {
+	// Only a check can be late: what is due since its last time, such as writing
+	// down the state, is due at once when there is something to write.
+	if due := d.sched.Next(); !due.IsZero() {
 		d.own.Late(now.Sub(due))
 	}
 	d.sched.Tick(now)
