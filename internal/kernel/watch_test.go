@@ -11,7 +11,7 @@ import (
 	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
-const soon = 5 * time.Second
+const soon = 20 * time.Second
 
 // stream collects what a Watcher delivers.
 type stream struct {
