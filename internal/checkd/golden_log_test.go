@@ -121,7 +121,7 @@ var (
 		{regexp.MustCompile(`reports IP fe80::\S+`), "reports IP fe80::N"},
 	}
 	// A slow machine sees results that came too late in the recorded run.
-	logMore = regexp.MustCompile(`^(TCP|UDP|ICMP) connection to .* success|^Remote (Web|SMTP) server .* succeed on service|^Netlink reflector reports IP (fe80|127|::)`)
+	logMore = regexp.MustCompile(`^(TCP|UDP|ICMP) connection to .* success|^Remote (Web|SMTP) server .* succeed on service|^Netlink reflector reports IP (fe80|127|::)|^A thread timer expired `)
 	logSkip = regexp.MustCompile(`^Starting Keepalived|^Running on Linux|^Command line|^Configuration file|^NOTICE|^ *'`)
 	// Recorded lines that have something masked in them.
 	logVaries = regexp.MustCompile(`PID|^Keepalived v|CPU usage`)

@@ -149,7 +149,7 @@ func respondLines(c net.Conn, file string) {
 }
 
 func respondHTTP(c net.Conn, file, logFile string) {
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	r := bufio.NewReader(c)
 	var request strings.Builder
 	for {
@@ -165,7 +165,7 @@ func respondHTTP(c net.Conn, file, logFile string) {
 }
 
 func respondSMTP(c net.Conn, logFile string) {
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(c, "220 test.example ESMTP\r\n")
 	r := bufio.NewReader(c)
 	for data := false; ; {
