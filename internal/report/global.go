@@ -21,7 +21,7 @@ func Global(c *configparse.Config, of configparse.Pass, reload time.Time) string
 	g := &c.Global
 	globalNames(t, g)
 	globalMail(t, g)
-	globalReload(t, g, reload)
+	globalReload(t, g, reload, of == configparse.Parent)
 	globalLVS(t, c, of == configparse.VRRP)
 	globalFIFOs(t, c)
 	globalVRRP(t, c, of == configparse.VRRP)
@@ -86,7 +86,7 @@ func globalMail(t *text, g *configparse.Global) {
 	t.line(" Checkers log all failures = %t", g.CheckerLogAllFailures)
 }
 
-func globalReload(t *text, g *configparse.Global, at time.Time) {
+func globalReload(t *text, g *configparse.Global, at time.Time, parent bool) {
 	if g.ReloadCheck {
 		t.line(" Test config before reload, log to %s", orDefault(g.ReloadCheckLog, "/dev/null"))
 	} else {
@@ -107,8 +107,10 @@ func globalReload(t *text, g *configparse.Global, at time.Time) {
 	t.lineIf(g.ReloadFile, " Reload_file = %s", orDefault(g.ReloadFilePath, marker))
 	t.lineIf(g.ConfigSaveDir != "", " config save directory = %s", g.ConfigSaveDir)
 	t.lineIf(g.DataUseInstance, " Use instance name in data dumps")
-	script(t, "Startup script", g.Startup, ",", g.StartupTimeout)
-	script(t, "Shutdown script", g.Shutdown, "", g.ShutdownTimeout)
+	if parent { // who runs them
+		script(t, "Startup script", g.Startup, ",", g.StartupTimeout)
+		script(t, "Shutdown script", g.Shutdown, "", g.ShutdownTimeout)
+	}
 	t.line(" keep script symlinks = %t", g.UseSymlinkPaths)
 	t.line(" Dynamic interfaces = %t", g.DynamicInterfaces)
 	t.lineIf(g.DynamicInterfaces, " Allow interface changes = %t", g.AllowIfChanges)

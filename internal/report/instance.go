@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/keepalived-go/keepalived/vrrp"
 )
@@ -37,7 +38,11 @@ func (v VRRP) instance(t *text, in *vrrp.InstanceSnapshot) {
 		t.line("   Using src_ip = %s", addrOr(in.Source, "(none)"))
 	}
 	if !c.Unicast {
-		t.line("   Multicast address %s", addrOr(c.Destination, choose(c.IPv6, "ff02::12", "224.0.0.18")))
+		group := addrOr(c.Destination, choose(c.IPv6, "ff02::12", "224.0.0.18"))
+		if i := slices.IndexFunc(v.Links, func(l Link) bool { return l.Name == orDefault(c.Device, c.Interface) }); i >= 0 && c.IPv6 {
+			group += fmt.Sprintf(", ifindex %d", v.Links[i].Index)
+		}
+		t.line("   Multicast address %s", group)
 	}
 	instanceAnnounce(t, c)
 	v.election(t, in)

@@ -105,6 +105,9 @@ func StatusOf(v VRRP, now time.Time) Status {
 		s.Groups = append(s.Groups, GroupStatus{Name: g.Name, State: g.State.String(), Members: g.Config.Members})
 	}
 	for _, c := range v.Config.VRRP.Scripts {
+		if !v.used(c.Name) {
+			continue
+		}
 		st := v.Scripts[c.Name]
 		state := orDefault(st.State, "idle")
 		if st.Insecure {

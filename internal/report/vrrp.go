@@ -256,10 +256,15 @@ func (v VRRP) followers(t *text, name string, of func(*vrrp.InstanceConfig) []vr
 }
 
 func (v VRRP) scripts(t *text) {
-	if len(v.Config.VRRP.Scripts) > 0 {
-		t.heading("VRRP Scripts")
-	}
+	first := true
 	for _, s := range v.Config.VRRP.Scripts {
+		if !v.used(s.Name) {
+			continue // the original has forgotten it
+		}
+		if first {
+			t.heading("VRRP Scripts")
+			first = false
+		}
 		st := v.Scripts[s.Name]
 		t.line(" VRRP Script = %s", s.Name)
 		t.line("   Command = %s", command(s.Command.Argv))
@@ -279,6 +284,16 @@ func (v VRRP) scripts(t *text) {
 			func(g *vrrp.GroupConfig) []vrrp.Track { return g.TrackScripts })
 		t.lineIf(v.Running, "   State = %s", orDefault(st.State, "idle"))
 	}
+}
+
+// used tells whether anything tracks a script.
+func (v VRRP) used(name string) bool {
+	named := func(x vrrp.Track) bool { return x.Name == name }
+	return slices.ContainsFunc(v.Snapshot.Instances, func(in vrrp.InstanceSnapshot) bool {
+		return slices.ContainsFunc(in.Config.TrackScripts, named)
+	}) || slices.ContainsFunc(v.Snapshot.Groups, func(g vrrp.GroupSnapshot) bool {
+		return slices.ContainsFunc(g.Config.TrackScripts, named)
+	})
 }
 
 // trimmed is a number of seconds, with three decimals only if it has any.

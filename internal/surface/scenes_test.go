@@ -57,12 +57,20 @@ func plainScene(t *testing.T, s *stage) map[string]string {
 	return got
 }
 
+// oneWrite is the recorded notify.sh, but for that it writes its line at once:
+// scripts run side by side.
+const oneWrite = `#!/bin/bash
+line=$(printf '%s argc=%d' "$(date +%T)" $#; for a in "$0" "$@"; do printf ' [%s]' "$a"; done)
+echo "$line" >> /tmp/argv.log
+`
+
 // notifyScene has every kind of script, FIFO and mail, and a second
 // configuration.
 func notifyScene(t *testing.T, s *stage) map[string]string {
-	for _, f := range []string{"fifo.sh", "notify.sh", "ss.sh"} {
+	for _, f := range []string{"fifo.sh", "ss.sh"} {
 		s.write("etc/"+f, recorded(t, "02-notify/"+f))
 	}
+	s.write("etc/notify.sh", oneWrite)
 	s.write("tmp/ok", "")
 	mail := s.mailServer(s.peer, "192.0.2.2:2525")
 	d := s.start(recorded(t, "02-notify/keepalived.conf"))
@@ -84,6 +92,9 @@ func notifyScene(t *testing.T, s *stage) map[string]string {
 	s.write("etc/keepalived.conf", recorded(t, "02-notify/keepalived.conf.reload"))
 	d.Signal(syscall.SIGHUP)
 	d.wait("Reload complete")
+	nettest.Eventually(t, patience, "the script of the deleted instance has run", func() bool {
+		return strings.Contains(s.read("tmp/argv.log"), "[VI_3] [DELETED]")
+	})
 	got["02-notify/console-D.log"] = d.end()
 	got["02-notify/notify-argv.log"] = s.read("tmp/argv.log")
 	got["02-notify/startup-shutdown-argv.log"] = s.read("tmp/ss.log")
@@ -161,7 +172,7 @@ func checkerScene(t *testing.T, s *stage) map[string]string {
 // while in which the peer does not hear us.
 func priorityScene(t *testing.T, s *stage) map[string]string {
 	nettest.Need(t, "nft")
-	s.write("etc/notify.sh", recorded(t, "02-notify/notify.sh"))
+	s.write("etc/notify.sh", oneWrite)
 	s.write("tmp/ok", "")
 	peerConf := "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority 140\n virtual_ipaddress {\n 192.0.2.100/24\n }\n}\n"
 	s.write("peer.conf", peerConf)

@@ -16,6 +16,7 @@ import (
 // it was read: its file and whether it may be run.
 type commands struct {
 	checked map[*vrrp.Command]*script.Command
+	old     map[*vrrp.Command]*script.Command // of the configuration before: what a reload removes is told by it
 	sec     script.Security
 	who     func() script.Credentials // where a command names nobody
 	unsafe  bool
@@ -33,6 +34,9 @@ func (c *commands) command(v *vrrp.Command) (*script.Command, bool) {
 		return nil, false
 	}
 	cmd := c.checked[v]
+	if cmd == nil {
+		cmd = c.old[v]
+	}
 	return cmd, cmd != nil
 }
 
@@ -42,6 +46,7 @@ func (c *commands) check(conf *configparse.Config) {
 	g := &conf.Global
 	*c = commands{
 		checked: map[*vrrp.Command]*script.Command{},
+		old:     c.checked,
 		sec:     script.Security{Enabled: g.ScriptSecurity, SymlinkPaths: g.UseSymlinkPaths},
 		who:     sync.OnceValue(func() script.Credentials { return scriptUser(g.ScriptUser) }),
 	}

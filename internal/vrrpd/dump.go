@@ -155,7 +155,7 @@ func (d *daemon) reportLink(l kernel.Link, own map[netip.Addr]bool) report.Link 
 		Up: l.Flags&unix.IFF_UP != 0, Running: l.Flags&unix.IFF_RUNNING != 0,
 		NoBroadcast: l.Flags&unix.IFF_BROADCAST == 0, Loopback: l.Flags&unix.IFF_LOOPBACK != 0,
 		PointToPoint: l.Flags&unix.IFF_POINTOPOINT != 0, NoARP: l.NoARP(), NoMulticast: !l.Multicast(),
-		Ethernet: l.Type == unix.ARPHRD_ETHER, HWType: int(l.Type), SeenUp: l.Up(),
+		Ethernet: l.Type == unix.ARPHRD_ETHER, HWType: int(l.Type), SeenUp: d.links.seenUp[l.Index],
 		Group: l.Group, MTU: l.MTU, RPFilter: -1,
 	}
 	for _, k := range sortedAddrs(d.links.addrs) {

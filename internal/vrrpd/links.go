@@ -19,6 +19,7 @@ type linkTable struct {
 	byIndex map[int]kernel.Link
 	byName  map[string]int
 	addrs   map[addrKey]bool
+	seenUp  map[int]bool // by index: it has been up
 }
 
 type addrKey struct {
@@ -27,7 +28,15 @@ type addrKey struct {
 }
 
 func newLinkTable() *linkTable {
-	return &linkTable{byIndex: map[int]kernel.Link{}, byName: map[string]int{}, addrs: map[addrKey]bool{}}
+	return &linkTable{byIndex: map[int]kernel.Link{}, byName: map[string]int{}, addrs: map[addrKey]bool{}, seenUp: map[int]bool{}}
+}
+
+// set takes in a link as it is now.
+func (t *linkTable) set(l kernel.Link) {
+	t.byIndex[l.Index], t.byName[l.Name] = l, l.Index
+	if l.Up() {
+		t.seenUp[l.Index] = true
+	}
 }
 
 // index returns the interface index of a name, 0 if there is no such link.
@@ -96,7 +105,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 	if known && old.Equal(l) {
 		return
 	}
-	t.byIndex[l.Index], t.byName[l.Name] = l, l.Index
+	t.set(l)
 	d.linkState(now, t.view(l, true))
 	if known && old.Master != l.Master {
 		d.vmacs.baseMoved(d, l)
@@ -111,6 +120,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 func (d *daemon) forgetLink(now time.Time, l kernel.Link) {
 	t := d.links
 	delete(t.byIndex, l.Index)
+	delete(t.seenUp, l.Index)
 	if t.byName[l.Name] == l.Index {
 		delete(t.byName, l.Name)
 	}

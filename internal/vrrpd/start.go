@@ -155,7 +155,7 @@ func (d *daemon) readNetwork(now time.Time) error {
 		return err
 	}
 	for _, l := range links {
-		d.links.byIndex[l.Index], d.links.byName[l.Name] = l, l.Index
+		d.links.set(l)
 	}
 	for _, l := range links {
 		d.linkState(now, d.links.view(l, true))

@@ -52,7 +52,7 @@ func runScript(kind string, c *vrrp.Command, timeout time.Duration, secure, syml
 	if timeout <= 0 {
 		timeout = 10 * time.Second
 	}
-	log.Detailf("Running %s script %s", kind, c.Text)
+	log.Detailf("Running %s script %s", kind, c.Argv[0])
 	done := make(chan script.Status, 1)
 	proc := script.Start(cmd, func(s script.Status) { done <- s })
 	timer := time.NewTimer(timeout)
