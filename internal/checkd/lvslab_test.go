@@ -357,13 +357,21 @@ func (d *director) checker() int {
 	return pid
 }
 
-// family are the process ids of the daemon and its children.
+// family are the process ids of the daemon and its children, which any of its
+// threads may have started.
 func (d *director) family() []int {
+	d.t.Helper()
 	pids := []int{d.PID()}
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", d.PID(), d.PID()))
-	for _, f := range strings.Fields(string(b)) {
-		pid, _ := strconv.Atoi(f)
-		pids = append(pids, pid)
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.PID()))
+	for _, file := range tasks {
+		b, _ := os.ReadFile(file)
+		for _, f := range strings.Fields(string(b)) {
+			pid, _ := strconv.Atoi(f)
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) < 2 {
+		d.t.Fatalf("the daemon %d has no children", d.PID())
 	}
 	return pids
 }
