@@ -160,8 +160,8 @@ func (n *Node) forget() {
 	n.inbox, n.backlog = nil, nil
 }
 
-// Stall stops the process (SIGSTOP).
-func (n *Node) Stall() { n.Stalled = true }
+// Stall stops the process (SIGSTOP), if there is one.
+func (n *Node) Stall() { n.Stalled = n.Running }
 
 // Resume lets it go on. What waits, packets and deadlines, is seen in the
 // order given: a process cannot know which comes first.
