@@ -126,9 +126,8 @@ func trackingScene(t *testing.T, s *stage) map[string]string {
 
 // checkerScene has no IPVS: checks, notices, mails and dumps are the same without.
 func checkerScene(t *testing.T, s *stage) map[string]string {
-	for _, f := range []string{"misc.sh", "notify.sh"} {
-		s.write("etc/"+f, recorded(t, "07-checker/"+f))
-	}
+	s.write("etc/misc.sh", recorded(t, "07-checker/misc.sh"))
+	s.write("etc/notify.sh", oneWrite)
 	for _, a := range []string{"192.0.2.11/24", "192.0.2.12/24", "192.0.2.14/24"} {
 		s.peer.AddAddr("eth0", a)
 	}
