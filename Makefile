@@ -46,7 +46,7 @@ quick:
 test:
 	@packaging/deps test
 	$(MAKE) fmt vet lint build
-	VMTEST=all $(GO) test -count=1 -p 1 -timeout 35m ./...
+	@GO=$(GO) packaging/everytest
 
 demo:
 	@packaging/deps demo
