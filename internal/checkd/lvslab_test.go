@@ -205,11 +205,13 @@ func (l *lvsLab) stream(vip string) *stream {
 	go func() {
 		defer close(s.done)
 		l.client.Do(func() {
+			pace := time.NewTicker(2 * time.Millisecond) // a steady stream, not all that the machine can do
+			defer pace.Stop()
 			for {
 				select {
 				case <-s.stop:
 					return
-				default:
+				case <-pace.C:
 				}
 				begin := time.Now()
 				who, err := get(vip)
@@ -221,7 +223,6 @@ func (l *lvsLab) stream(vip string) *stream {
 					s.lost = append(s.lost, fmt.Sprintf("%s after %s: %q, %v", vip, time.Since(begin), who, err))
 				}
 				s.mu.Unlock()
-				time.Sleep(2 * time.Millisecond) // a steady stream, not all that the machine can do
 			}
 		})
 	}()
