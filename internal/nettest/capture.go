@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,17 +127,11 @@ func (c *Capture) read() {
 	}
 	buf, oob := make([]byte, 65536), make([]byte, 256)
 	for {
-		var n, oobn int
-		var from unix.Sockaddr
-		var rerr error
-		err := raw.Read(func(fd uintptr) bool {
-			n, oobn, _, from, rerr = unix.Recvmsg(int(fd), buf, oob, 0)
-			return rerr != unix.EAGAIN
-		})
-		if err != nil || rerr != nil {
+		n, at, from, err := receive(raw, buf, oob)
+		if err != nil {
 			return
 		}
-		f := Frame{At: timestamp(oob[:oobn]), Raw: slices.Clone(buf[:n])}
+		f := Frame{At: at, Raw: slices.Clone(buf[:n])}
 		if ll, ok := from.(*unix.SockaddrLinklayer); ok {
 			f.Link, f.Outgoing = ll.Ifindex, ll.Pkttype == unix.PACKET_OUTGOING
 		}
@@ -145,6 +140,20 @@ func (c *Capture) read() {
 		c.frames = append(c.frames, f)
 		c.mu.Unlock()
 	}
+}
+
+// receive reads one message of a socket with SO_TIMESTAMPNS, and when the
+// kernel took it in.
+func receive(raw syscall.RawConn, buf, oob []byte) (n int, at time.Time, from unix.Sockaddr, err error) {
+	var oobn int
+	werr := raw.Read(func(fd uintptr) bool {
+		n, oobn, _, from, err = unix.Recvmsg(int(fd), buf, oob, 0)
+		return err != unix.EAGAIN
+	})
+	if werr != nil {
+		err = werr
+	}
+	return n, timestamp(oob[:max(oobn, 0)]), from, err
 }
 
 func timestamp(oob []byte) time.Time {

@@ -1,7 +1,6 @@
 package nettest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"strings"
@@ -83,30 +82,30 @@ func (ns *NS) AddAddr(link, cidr string) {
 func (ns *NS) DelAddr(link, cidr string) { ns.t.Helper(); ns.IP("addr", "del", cidr, "dev", link) }
 
 // Addrs lists the addresses of a link, or of all links for "", as iproute2
-// prints them ("10.99.0.1/24"), without those of the loopback.
+// prints them ("10.99.0.1/24"), without those of the loopback. No program is
+// started for it: conditions ask a hundred times a second.
 func (ns *NS) Addrs(link string) []string {
 	ns.t.Helper()
-	args := []string{"-j", "addr", "show"}
-	if link != "" {
-		args = append(args, "dev", link)
-	}
-	var links []struct {
-		IfName   string `json:"ifname"`
-		AddrInfo []struct {
-			Local     string `json:"local"`
-			PrefixLen int    `json:"prefixlen"`
-		} `json:"addr_info"`
-	}
-	if err := json.Unmarshal([]byte(ns.IP(args...)), &links); err != nil {
-		ns.t.Fatalf("read ip -j addr: %v", err)
-	}
 	var all []string
-	for _, l := range links {
-		for _, a := range l.AddrInfo {
-			if l.IfName != "lo" {
-				all = append(all, fmt.Sprintf("%s/%d", a.Local, a.PrefixLen))
+	var err error
+	ns.Do(func() {
+		var links []net.Interface
+		links, err = net.Interfaces()
+		for _, l := range links {
+			if l.Name == "lo" || link != "" && l.Name != link {
+				continue
+			}
+			addrs, lerr := l.Addrs() // none of a link that is gone meanwhile
+			if lerr != nil {
+				continue
+			}
+			for _, a := range addrs {
+				all = append(all, a.String())
 			}
 		}
+	})
+	if err != nil {
+		ns.t.Fatalf("links of %s: %v", ns.Name, err)
 	}
 	return all
 }

@@ -1,14 +1,12 @@
 package nettest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +19,7 @@ const stopWait = 3 * time.Second
 // run runs a program to its end and returns what it printed.
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
+	out, err := command(exec.Command(name, args...))
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
@@ -40,8 +38,7 @@ func (ns *NS) Run(name string, args ...string) string {
 func (ns *NS) TryRun(name string, args ...string) (string, error) {
 	ns.t.Helper()
 	ns.refuseInitial()
-	out, err := exec.Command("ip", append([]string{"netns", "exec", ns.Name, name}, args...)...).
-		CombinedOutput()
+	out, err := command(exec.Command("ip", append([]string{"netns", "exec", ns.Name, name}, args...)...))
 	return string(out), err
 }
 
@@ -49,7 +46,7 @@ func (ns *NS) TryRun(name string, args ...string) (string, error) {
 type Proc struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	out  output
+	out  *output
 	done chan struct{} // closed when the process has ended
 	err  error         // of Wait, after done
 }
@@ -59,6 +56,7 @@ type ProcOption func(*procOptions)
 
 type procOptions struct {
 	privateRun bool
+	realTime   bool
 	env        []string
 	dir        string
 }
@@ -96,24 +94,31 @@ func (ns *NS) StartWith(options []ProcOption, name string, args ...string) *Proc
 		argv = append(argv, "unshare", "--mount", "sh", "-c",
 			`mount -t tmpfs -o mode=755 tmpfs /run && exec "$0" "$@"`)
 	}
-	p := &Proc{t: ns.t, done: make(chan struct{})}
+	out, writer, err := openOutput()
+	if err != nil {
+		ns.t.Fatalf("output of %s: %v", name, err)
+	}
+	p := &Proc{t: ns.t, out: out, done: make(chan struct{})}
 	p.cmd = exec.Command("ip", append(append(argv, name), args...)...)
 	p.cmd.Env = append(os.Environ(), o.env...)
 	p.cmd.Dir = o.dir
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	// A background child of the daemon may keep the pipe open for ever.
-	p.cmd.WaitDelay = time.Second
+	p.cmd.Stdout, p.cmd.Stderr = writer, writer
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
 		// Pdeathsig is bound to the thread that starts the child, so this
-		// thread lives as long as the child.
+		// thread lives as long as the child, and ends with it: it is never
+		// unlocked, for it may be a real-time one.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if o.realTime {
+			_ = realTime(daemonPriority)
+		}
 		err := p.cmd.Start()
+		writer.Close()
 		started <- err
 		if err == nil {
 			p.err = p.cmd.Wait()
+			out.finish()
 			close(p.done)
 		}
 	}()
@@ -178,9 +183,7 @@ func (p *Proc) Stop() {
 // signal. The test fails if it does not end in time.
 func (p *Proc) Exited(within time.Duration) int {
 	p.t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(within):
+	if !wait(within, func() bool { return !p.Running() }) {
 		p.t.Fatalf("process %d still runs after %v; output:\n%s", p.PID(), within, p.Output())
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -189,12 +192,8 @@ func (p *Proc) Exited(within time.Duration) int {
 // WaitOutput waits until the output contains text.
 func (p *Proc) WaitOutput(within time.Duration, text string) {
 	p.t.Helper()
-	deadline := time.Now().Add(within)
-	for !strings.Contains(p.Output(), text) {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("no %q in the output after %v:\n%s", text, within, p.Output())
-		}
-		time.Sleep(pollEvery)
+	if !wait(within, func() bool { return strings.Contains(p.Output(), text) }) {
+		p.t.Fatalf("no %q in the output after %v:\n%s", text, within, p.Output())
 	}
 }
 
@@ -207,54 +206,4 @@ func (p *Proc) LogTime(within time.Duration, text string, after time.Time) (at t
 		return !at.IsZero()
 	})
 	return at
-}
-
-// output collects what a process writes.
-type output struct {
-	mu     sync.Mutex // guards all: exec's copier writes, the test reads
-	buf    bytes.Buffer
-	writes []written
-}
-
-// written is when the output had grown to a length.
-type written struct {
-	end int
-	at  time.Time
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n, err := o.buf.Write(b)
-	o.writes = append(o.writes, written{o.buf.Len(), time.Now()})
-	return n, err
-}
-
-// lineAfter finds text in what was written after a moment; zero if it is not
-// there.
-func (o *output) lineAfter(text string, after time.Time) time.Time {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	begin := 0
-	for _, w := range o.writes {
-		if !w.at.After(after) {
-			begin = w.end
-		}
-	}
-	i := bytes.Index(o.buf.Bytes()[begin:], []byte(text))
-	if i < 0 {
-		return time.Time{}
-	}
-	for _, w := range o.writes {
-		if w.end >= begin+i+len(text) {
-			return w.at
-		}
-	}
-	return time.Time{}
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }

@@ -188,8 +188,14 @@ func TestSignal(t *testing.T) {
 	path := write(t, dir, "group", "#!/bin/sh\nsleep 1000 &\n: >"+ready+"\nwait\n", 0o755)
 	end := make(chan Status, 1)
 	p := Start(Command{Args: []string{path}, Cred: Own()}, func(s Status) { end <- s })
-	nettest.Eventually(t, 10*time.Second, "the script has started", func() bool { _, err := os.Stat(ready); return err == nil })
-	group := p.PID()
+	// The script may have come so far before its id has reached us: group 0 would
+	// be that of the kernel's threads, which never ends.
+	group := 0
+	nettest.Eventually(t, 10*time.Second, "the script has started", func() bool {
+		_, err := os.Stat(ready)
+		group = p.PID()
+		return err == nil && group != 0
+	})
 	p.Signal(syscall.SIGKILL)
 	if s := <-end; s.Signal != int(syscall.SIGKILL) {
 		t.Errorf("status = %v, want signal 9", s)

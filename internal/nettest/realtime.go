@@ -1,0 +1,41 @@
+package nettest
+
+import (
+	"os/exec"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The real-time priorities in use: what a test observes is above what the
+// harness does, and the meter, which must see all else held up, above both.
+const (
+	commandPriority = 1
+	daemonPriority  = 10
+	meterPriority   = 90
+)
+
+// RealTime runs the process, and what it starts, with real-time priority: the
+// times it keeps then say something about it, and not about how busy the
+// machine is. Without the privilege for it the process starts as any other.
+func RealTime() ProcOption { return func(o *procOptions) { o.realTime = true } }
+
+// realTime puts the calling thread under SCHED_RR. What is started from it
+// inherits that, so the thread must be locked and end with its goroutine.
+func realTime(priority int32) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_RR, uintptr(unsafe.Pointer(&priority)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// command runs one of the harness's own programs to its end: soon, also on a
+// machine that is busy with other things.
+func command(cmd *exec.Cmd) (out []byte, err error) {
+	onThrowawayThread(func() {
+		_ = realTime(commandPriority)
+		out, err = cmd.CombinedOutput()
+	})
+	return out, err
+}
