@@ -368,7 +368,7 @@ func (p *parser) completeVMAC(in *instance) {
 	}
 	fault := ""
 	switch {
-	case !in.IPv6 && !v.Address.IsValid() && !in.Source.IsValid():
+	case !in.IPv6 && !v.Address.IsValid():
 		fault = "IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state"
 	case v.Address.IsValid() && v.Address.Addr().Is6() != in.IPv6:
 		fault = "IPv4 ipvlan address family does not match instance. setting instance to fault state"
@@ -393,7 +393,7 @@ func (p *parser) ownInterface(in *instance) {
 }
 
 func (p *parser) xmitBase(in *instance) {
-	if in.xmitBase && in.VMAC == nil {
+	if in.xmitBase && (in.VMAC == nil || in.VMAC.IPVLAN) {
 		p.check(in, "vmac_xmit_base is only valid with a vmac")
 		in.xmitBase = false
 	}

@@ -318,7 +318,7 @@ func (o *printer) identity(c *Config, in *vrrp.InstanceConfig) {
 		version = 3
 	}
 	o.number("version", int64(in.Version), int64(version)) // before what makes the family known
-	o.flag("native_ipv6", in.IPv6)
+	o.flag("native_ipv6", in.IPv6 && in.Version == 3)      // which it would set
 	o.line("virtual_router_id", itoa(in.VRID))
 	o.onOff("strict_mode", in.Strict, c.Global.StrictDefault)
 }

@@ -12,6 +12,13 @@ import (
 // comparing. Only texts that 2.2.7 and 2.4.3 share by the reference are kept.
 func TestSeen(t *testing.T) {
 	tests := []struct{ name, conf, want string }{
+		{"native-ipv6-behind-version-2", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n strict_mode\n version 2\n native_ipv6\n virtual_ipaddress {\n fe80::5\n }\n}\n", ""},
+		{"ipvlan-and-unicast", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n use_ipvlan\n unicast_src_ip 10.0.0.2\n unicast_peer {\n 10.0.0.3\n }\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(A) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state
+(A) vmac_xmit_base is only valid with a vmac
+(Line 12) (A) unicast with use_vmac requires vmac_xmit_base - setting`},
+		{"ipvlan-and-transmit-base", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n use_ipvlan 10.0.0.2\n strict_mode\n vmac_xmit_base\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n",
+			`(A) vmac_xmit_base is only valid with a vmac`},
 		{"refused-block-without-brace", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n }\n}\nvrrp_instance A\n priority 3\n}\n",
 			`(Line 10) Extra '}' found
 (Line 10) Unknown keyword '}'
@@ -69,7 +76,7 @@ func TestSeen(t *testing.T) {
 					got = append(got, p.String())
 				}
 			}
-			if diff := cmp.Diff(strings.Split(tt.want, "\n"), fold(got)); diff != "" {
+			if diff := cmp.Diff(tt.want, strings.Join(fold(got), "\n")); diff != "" {
 				t.Errorf("(-2.2.7 +ours):\n%s", diff)
 			}
 		})

@@ -100,7 +100,7 @@ func (p *parser) endInstance(in *instance) {
 		case in.Interface == "":
 			p.errorf("(%s): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac", in.Name)
 			in.VMAC = nil
-		case !in.VMAC.IPVLAN && !in.xmitBase:
+		case !in.xmitBase: // also of an ipvlan, which then has none (xmitBase)
 			p.errorf("(%s) unicast with use_vmac requires vmac_xmit_base - setting", in.Name)
 			in.xmitBase = true
 		}
@@ -174,10 +174,7 @@ var instanceWire = block[instance]{
 				p.inst(in, "Cannot specify native_ipv6 with IPv4 addresses")
 				return
 			}
-			in.family = 6
-			if in.version == 0 {
-				in.version = 3
-			}
+			in.family, in.version = 6, 3 // also after "version 2", and without a word (2.2.7)
 		}},
 	"interface": {takes: "IFNAME", help: "interface the instance runs on", acts: "vrrp",
 		set: func(p *parser, in *instance, w words) {
