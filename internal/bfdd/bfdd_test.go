@@ -71,15 +71,15 @@ func child(name string) int {
 // ours starts a BFD process with the sessions; reload rewrites its file.
 type ours struct {
 	*nettest.Proc
-	t    *testing.T
+	t    testing.TB
 	file string
 }
 
-func start(t *testing.T, ns *nettest.NS, sessions ...bfd.Config) *ours {
+func start(t testing.TB, ns *nettest.NS, sessions ...bfd.Config) *ours {
 	t.Helper()
 	p := &ours{t: t, file: filepath.Join(t.TempDir(), "sessions")}
 	p.write(sessions)
-	p.Proc = ns.StartWith([]nettest.ProcOption{nettest.Env(configEnv+"="+p.file, "TMPDIR="+t.TempDir())}, os.Args[0])
+	p.Proc = ns.StartWith([]nettest.ProcOption{nettest.RealTime(), nettest.Env(configEnv+"="+p.file, "TMPDIR="+t.TempDir())}, os.Args[0])
 	return p
 }
 
@@ -126,16 +126,18 @@ func session(name, from, to string, ms int) bfd.Config {
 }
 
 // reference runs Debian's keepalived with BFD sessions alone.
-func reference(t *testing.T, ns *nettest.NS, blocks string) *nettest.Proc {
+func reference(t testing.TB, ns *nettest.NS, blocks string) *nettest.Proc {
 	t.Helper()
 	conf := filepath.Join(t.TempDir(), "keepalived.conf")
 	if err := os.WriteFile(conf, []byte("global_defs {\n router_id peer\n}\n"+blocks), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return ns.StartWith([]nettest.ProcOption{nettest.PrivateRun()}, "/usr/sbin/keepalived", "-n", "-l", "-D", "-G", "-f", conf)
+	return ns.StartWith([]nettest.ProcOption{nettest.RealTime(), nettest.PrivateRun()}, "/usr/sbin/keepalived", "-n", "-l", "-D", "-G", "-f", conf)
 }
 
-func TestAgainstReference(t *testing.T) {
+func TestAgainstReference(t *testing.T) { nettest.Play(t, 50*time.Millisecond, againstReference) }
+
+func againstReference(t testing.TB) {
 	nettest.Need(t, "/usr/sbin/keepalived")
 	lan := nettest.LAN(t, 2)
 	peer := reference(t, lan[1], `bfd_instance four {
@@ -185,36 +187,43 @@ bfd_instance six {
 	}
 }
 
+// overdueBound is how late a session may be given up.
+const overdueBound = 5 * time.Millisecond
+
 // TestDetection measures how long after the neighbour's last packet a session
 // is given up.
 func TestDetection(t *testing.T) {
 	nettest.Need(t)
 	for _, tt := range []struct{ ms, mult int }{{50, 3}, {10, 5}} {
 		t.Run(fmt.Sprintf("%dms-x%d", tt.ms, tt.mult), func(t *testing.T) {
-			lan := nettest.LAN(t, 2)
-			a, b := session("x", "10.99.0.1", "10.99.0.2", tt.ms), session("x", "10.99.0.2", "10.99.0.1", tt.ms)
-			a.Multiplier, b.Multiplier = uint8(tt.mult), uint8(tt.mult)
-			one, two := start(t, lan[0], a), start(t, lan[1], b)
-			one.up("x", 1)
-			two.up("x", 1)
-			two.KillAll()
-			one.down("x", 1)
-			_, after, ok := strings.Cut(one.Output(), fmt.Sprintf("Expired after %d ms (", tt.ms*tt.mult))
-			var overdue int
-			if _, err := fmt.Sscanf(after, "%d usec overdue)", &overdue); !ok || err != nil {
-				t.Fatalf("no line about the expiry with %d ms:\n%s", tt.ms*tt.mult, one.Output())
-			}
-			t.Logf("given up %d µs after the detection time", overdue)
-			if overdue > 5000 {
-				t.Errorf("given up %d µs after the detection time, want at most 5000", overdue)
-			}
+			nettest.Play(t, overdueBound, func(t testing.TB) {
+				lan := nettest.LAN(t, 2)
+				a, b := session("x", "10.99.0.1", "10.99.0.2", tt.ms), session("x", "10.99.0.2", "10.99.0.1", tt.ms)
+				a.Multiplier, b.Multiplier = uint8(tt.mult), uint8(tt.mult)
+				one, two := start(t, lan[0], a), start(t, lan[1], b)
+				one.up("x", 1)
+				two.up("x", 1)
+				two.KillAll()
+				one.down("x", 1)
+				_, after, ok := strings.Cut(one.Output(), fmt.Sprintf("Expired after %d ms (", tt.ms*tt.mult))
+				var overdue int
+				if _, err := fmt.Sscanf(after, "%d usec overdue)", &overdue); !ok || err != nil {
+					t.Fatalf("no line about the expiry with %d ms:\n%s", tt.ms*tt.mult, one.Output())
+				}
+				t.Logf("given up %d µs after the detection time", overdue)
+				if overdue := time.Duration(overdue) * time.Microsecond; overdue > overdueBound {
+					t.Errorf("given up %v after the detection time, want at most %v", overdue, overdueBound)
+				}
+			})
 		})
 	}
 }
 
 // TestStall stops the process: the neighbour gives it up, but
 // it must not give up the neighbour, whose packets wait in the socket.
-func TestStall(t *testing.T) {
+func TestStall(t *testing.T) { nettest.Play(t, 50*time.Millisecond, stall) }
+
+func stall(t testing.TB) {
 	nettest.Need(t)
 	lan := nettest.LAN(t, 2)
 	one := start(t, lan[0], session("x", "10.99.0.1", "10.99.0.2", 10))
@@ -232,6 +241,10 @@ func TestStall(t *testing.T) {
 }
 
 func TestMultihopAndSourceGone(t *testing.T) {
+	nettest.Play(t, 250*time.Millisecond, multihopAndSourceGone)
+}
+
+func multihopAndSourceGone(t testing.TB) {
 	nettest.Need(t)
 	lan := nettest.LAN(t, 2)
 	a, b := session("m", "10.99.0.1", "10.99.0.2", 50), session("m", "10.99.0.2", "10.99.0.1", 50)
@@ -257,7 +270,9 @@ func TestMultihopAndSourceGone(t *testing.T) {
 }
 
 // TestAgainstBird runs sessions with BIRD, over both families.
-func TestAgainstBird(t *testing.T) {
+func TestAgainstBird(t *testing.T) { nettest.Play(t, 200*time.Millisecond, againstBird) }
+
+func againstBird(t testing.TB) {
 	nettest.Need(t, "/usr/sbin/bird", "/usr/sbin/birdc")
 	lan := nettest.LAN(t, 2)
 	dir := t.TempDir()
@@ -272,7 +287,7 @@ protocol bfd {
 	if err := os.WriteFile(dir+"/bird.conf", []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	bird := lan[1].Start("/usr/sbin/bird", "-f", "-c", dir+"/bird.conf", "-s", dir+"/ctl", "-P", dir+"/pid")
+	bird := lan[1].StartWith([]nettest.ProcOption{nettest.RealTime()}, "/usr/sbin/bird", "-f", "-c", dir+"/bird.conf", "-s", dir+"/ctl", "-P", dir+"/pid")
 	four, six := session("four", "10.99.0.1", "10.99.0.2", 50), session("six", "fd99::1", "fd99::2", 50)
 	six.TTL = 255 // RFC 5881 peers drop keepalived's default of 64
 	us := start(t, lan[0], four, six)

@@ -13,7 +13,7 @@ import (
 
 // frrConf is the directory of one FRR, which its daemons may write to as their
 // own user.
-func frrDir(t *testing.T) string {
+func frrDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "bfdd-frr")
 	if err != nil {
@@ -27,16 +27,16 @@ func frrDir(t *testing.T) string {
 }
 
 // startFRR runs FRR's bfdd with the given configuration.
-func startFRR(t *testing.T, ns *nettest.NS, conf string) *nettest.Proc {
+func startFRR(t testing.TB, ns *nettest.NS, conf string) *nettest.Proc {
 	t.Helper()
 	dir := frrDir(t)
 	if err := os.WriteFile(dir+"/bfdd.conf", []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	common := []string{"-u", "frr", "-g", "frr", "--vty_socket", dir, "-z", dir + "/zserv", "-P", "0", "--log", "stdout"}
-	ns.Start("/usr/lib/frr/zebra", append(common, "-i", dir+"/zebra.pid", "-f", "/dev/null")...)
+	ns.StartWith([]nettest.ProcOption{nettest.RealTime()}, "/usr/lib/frr/zebra", append(common, "-i", dir+"/zebra.pid", "-f", "/dev/null")...)
 	nettest.Eventually(t, 20*time.Second, "zebra listens", func() bool { _, err := os.Stat(dir + "/zserv"); return err == nil })
-	return ns.Start("/usr/lib/frr/bfdd", append(common, "-i", dir+"/bfdd.pid", "-f", dir+"/bfdd.conf", "--bfdctl", dir+"/bfdctl")...)
+	return ns.StartWith([]nettest.ProcOption{nettest.RealTime()}, "/usr/lib/frr/bfdd", append(common, "-i", dir+"/bfdd.pid", "-f", dir+"/bfdd.conf", "--bfdctl", dir+"/bfdctl")...)
 }
 
 // frrTimers are slow to give up: FRR has no real-time priority and the machine
@@ -55,7 +55,7 @@ func patient(c bfd.Config) bfd.Config {
 
 // routed joins two hosts by a router: fd99:1::1 and 10.1.0.1 on the one side,
 // fd99:2::1 and 10.2.0.1 on the other.
-func routed(t *testing.T) (a, b *nettest.NS) {
+func routed(t testing.TB) (a, b *nettest.NS) {
 	t.Helper()
 	a, router, b := nettest.New(t, "a"), nettest.New(t, "router"), nettest.New(t, "b")
 	nettest.Veth(a, "eth0", router, "left")
@@ -93,7 +93,9 @@ func (p *ours) stays() {
 }
 
 // TestAgainstFRR runs sessions with FRR's bfdd: one hop over both families.
-func TestAgainstFRR(t *testing.T) {
+func TestAgainstFRR(t *testing.T) { nettest.Play(t, time.Second, againstFRR) }
+
+func againstFRR(t testing.TB) {
 	nettest.Need(t, "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra")
 	lan := nettest.LAN(t, 2)
 	frr := startFRR(t, lan[1], "bfd\n peer 10.99.0.1 local-address 10.99.0.2 interface eth0\n"+frrTimers+
@@ -117,7 +119,9 @@ func TestAgainstFRR(t *testing.T) {
 }
 
 // TestMultihopAgainstFRR crosses a router, over both families (RFC 5883).
-func TestMultihopAgainstFRR(t *testing.T) {
+func TestMultihopAgainstFRR(t *testing.T) { nettest.Play(t, time.Second, multihopAgainstFRR) }
+
+func multihopAgainstFRR(t testing.TB) {
 	nettest.Need(t, "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra")
 	a, b := routed(t)
 	frr := startFRR(t, b, "bfd\n peer 10.1.0.1 multihop local-address 10.2.0.1\n"+frrTimers+
@@ -132,7 +136,9 @@ func TestMultihopAgainstFRR(t *testing.T) {
 }
 
 // TestMultihopAgainstBird is the same with BIRD.
-func TestMultihopAgainstBird(t *testing.T) {
+func TestMultihopAgainstBird(t *testing.T) { nettest.Play(t, time.Second, multihopAgainstBird) }
+
+func multihopAgainstBird(t testing.TB) {
 	nettest.Need(t, "/usr/sbin/bird")
 	a, b := routed(t)
 	dir := t.TempDir()
@@ -147,7 +153,7 @@ protocol bfd {
 	if err := os.WriteFile(dir+"/bird.conf", []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	bird := b.Start("/usr/sbin/bird", "-f", "-c", dir+"/bird.conf", "-s", dir+"/ctl", "-P", dir+"/pid")
+	bird := b.StartWith([]nettest.ProcOption{nettest.RealTime()}, "/usr/sbin/bird", "-f", "-c", dir+"/bird.conf", "-s", dir+"/ctl", "-P", dir+"/pid")
 	four, six := multihop("four", "10.1.0.1", "10.2.0.1"), multihop("six", "fd99:1::1", "fd99:2::1")
 	four.TTL, six.TTL = 64, 64 // BIRD sends with the system's default
 	us := start(t, a, four, six)

@@ -65,5 +65,6 @@ type recorder struct {
 	failed bool
 }
 
-func (r *recorder) Helper()      {}
-func (r *recorder) Fatal(...any) { r.failed = true }
+func (r *recorder) Helper()               {}
+func (r *recorder) Fatal(...any)          { r.failed = true }
+func (r *recorder) Fatalf(string, ...any) { r.failed = true }

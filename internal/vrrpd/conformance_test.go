@@ -141,13 +141,13 @@ func (p probe) advert(i int, priority uint8) []byte {
 
 // tester sends adverts from a host.
 type tester struct {
-	t            *testing.T
+	t            testing.TB
 	raw, summed6 int // IPv4 with header; IPv6 with checksums by the kernel
 	plain6       int // IPv6, checksum as it is
 	link         int
 }
 
-func newTester(t *testing.T, ns *nettest.NS) *tester {
+func newTester(t testing.TB, ns *nettest.NS) *tester {
 	t.Helper()
 	x := &tester{t: t, link: ns.Index("eth0")}
 	ns.Do(func() {
@@ -200,6 +200,24 @@ func (x *tester) send(p probe, i int, priority uint8) {
 	}
 }
 
+// flood sends a round of all probes every 450 ms. Three adverts and the skew
+// time make a router master: a tester that was away for three says nothing.
+func (x *tester) flood(d time.Duration) {
+	x.t.Helper()
+	begin := time.Now()
+	last := begin
+	for next := begin; next.Sub(begin) < d; next = next.Add(450 * time.Millisecond) {
+		time.Sleep(time.Until(next))
+		if away := time.Since(last); away > 3*time.Second {
+			nettest.Void(x.t, "the tester sent nothing for %v", away)
+		}
+		last = time.Now()
+		for i, p := range probes {
+			x.send(p, i, 200)
+		}
+	}
+}
+
 // probeConfig has an instance per probe.
 func probeConfig() string {
 	var b strings.Builder
@@ -219,11 +237,21 @@ func probeConfig() string {
 // Debian's keepalived as a control.
 func TestConformance(t *testing.T) {
 	needDaemon(t)
-	t.Run("ours", func(t *testing.T) { t.Parallel(); conform(t, bin, false) })
-	t.Run("control", func(t *testing.T) { needReference(t); t.Parallel(); conform(t, reference, true) })
+	t.Run("ours", func(t *testing.T) {
+		t.Parallel()
+		nettest.Play(t, answerTime, func(t testing.TB) { conform(t, bin, false) })
+	})
+	t.Run("control", func(t *testing.T) {
+		needReference(t)
+		t.Parallel()
+		nettest.Play(t, answerTime, func(t testing.TB) { conform(t, reference, true) })
+	})
 }
 
-func conform(t *testing.T, program string, control bool) {
+// answerTime is how soon a master answers a lower priority.
+const answerTime = 100 * time.Millisecond
+
+func conform(t testing.TB, program string, control bool) {
 	hosts := lan(t, 2)
 	tester := newTester(t, hosts[1])
 	n := newNode(t, hosts[0], program, probeConfig()).start()
@@ -233,29 +261,21 @@ func conform(t *testing.T, program string, control bool) {
 	// Backup: the good adverts keep their instances down, the spoiled ones
 	// must not move a deadline.
 	began := time.Now()
-	flood := func(d time.Duration) {
-		next := time.Now()
-		for end := next.Add(d); time.Now().Before(end); {
-			for i, p := range probes {
-				tester.send(p, i, 200)
-			}
-			next = next.Add(450 * time.Millisecond)
-			nettest.Eventually(t, time.Second, "the next round is due", func() bool { return !time.Now().Before(next) })
-		}
-	}
-	flood(4500 * time.Millisecond)
+	tester.flood(4500 * time.Millisecond)
+	held := n.ns.Addrs("eth0")
 	for i, p := range probes {
-		if got := n.has(probeVIP(i).String()); got == p.control {
+		if got := slices.Contains(held, netip.PrefixFrom(probeVIP(i), probeVIP(i).BitLen()).String()); got == p.control {
 			t.Errorf("%s as backup: holds the address: %v, want %v (%v after the start)", p.name, got, !p.control, time.Since(began))
 		}
 	}
 	// Master: nobody yields, and no timer is moved by a bad packet.
-	flood(3 * time.Second)
+	tester.flood(3 * time.Second)
+	held = n.ns.Addrs("eth0")
 	for i, p := range probes {
 		if p.control {
 			continue
 		}
-		if !n.has(probeVIP(i).String()) {
+		if !slices.Contains(held, netip.PrefixFrom(probeVIP(i), probeVIP(i).BitLen()).String()) {
 			t.Errorf("%s as master: gave the address up", p.name)
 		}
 		if gap := vridGap(capture, i+1, began.Add(4500*time.Millisecond)); gap > 1300*time.Millisecond {
@@ -270,30 +290,32 @@ func conform(t *testing.T, program string, control bool) {
 }
 
 // conformGood plays good adverts against a master (2.7) and a backup (2.4).
-func conformGood(t *testing.T, n *node, capture *nettest.Capture, tester *tester) {
+func conformGood(t testing.TB, n *node, capture *nettest.Capture, tester *tester) {
 	for _, name := range []string{"4.4-checksum-v2", "4.4-checksum-v3", "4.4-checksum-v6"} {
 		i := probeNamed(name) // master by now
 		held, version := probeVIP(i).String(), name[len(name)-1:]
 		p := probe{version: probes[i].version, ipv6: probes[i].ipv6}
-		answered := func(after time.Time) bool {
-			for _, f := range ofVRID(capture, i+1) {
-				if f.At.After(after) && f.At.Sub(after) < 100*time.Millisecond {
-					return true
-				}
+		// next is the time from the tester's advert to the daemon's next one.
+		next := func(prio uint8) time.Duration {
+			begin := time.Now()
+			tester.send(p, i, prio)
+			of := func(outgoing bool, after time.Time) (at time.Time) {
+				f := capture.Wait(2*time.Second, fmt.Sprintf("v%s: what follows priority %d", version, prio), func(f nettest.Frame) bool {
+					return f.Kind == nettest.VRRP && f.VRID == i+1 && f.Outgoing == outgoing && f.At.After(after)
+				})
+				return f.At
 			}
-			return false
+			sent := of(true, begin)
+			return of(false, sent).Sub(sent)
 		}
 		for _, prio := range []uint8{0, 50} {
-			at := time.Now()
-			tester.send(p, i, prio)
-			nettest.Eventually(t, time.Second, fmt.Sprintf("v%s: priority %d is answered at once", version, prio), func() bool { return answered(at) })
+			if d := next(prio); d >= answerTime {
+				t.Errorf("v%s: priority %d is answered after %v", version, prio, d)
+			}
 		}
 		tester.send(p, i, 100) // equal, from the higher address
 		nettest.Eventually(t, time.Second, fmt.Sprintf("v%s: yields to an equal priority of a higher address", version), func() bool { return !n.has(held) })
-		at := time.Now()
-		tester.send(p, i, 0)
-		nettest.Eventually(t, 2*time.Second, fmt.Sprintf("v%s: takes over after priority 0", version), func() bool { return n.has(held) })
-		if d := time.Since(at); d < 600*time.Millisecond || d > 1100*time.Millisecond {
+		if d := next(0); d < 600*time.Millisecond || d > 1100*time.Millisecond {
 			t.Errorf("v%s: takeover %v after priority 0, want the skew time of 609 ms", version, d)
 		}
 		tester.send(p, i, 101)

@@ -18,7 +18,7 @@ func skew(priority int, interval time.Duration) time.Duration {
 
 // takeover waits for the first advert of a host after a moment and returns when
 // it was sent.
-func takeover(t *testing.T, c *nettest.Capture, from string, after time.Time) time.Time {
+func takeover(t testing.TB, c *nettest.Capture, from string, after time.Time) time.Time {
 	t.Helper()
 	var at time.Time
 	nettest.Eventually(t, 5*time.Second, from+" advertises", func() bool {
@@ -34,7 +34,7 @@ func takeover(t *testing.T, c *nettest.Capture, from string, after time.Time) ti
 }
 
 // last returns when a host advertised last.
-func last(t *testing.T, c *nettest.Capture, from string) nettest.Frame {
+func last(t testing.TB, c *nettest.Capture, from string) nettest.Frame {
 	t.Helper()
 	list := adverts(c, from)
 	if len(list) == 0 {
@@ -44,7 +44,9 @@ func last(t *testing.T, c *nettest.Capture, from string) nettest.Frame {
 }
 
 // TestFailover plays what an operator does with a pair: stop, start, crash.
-func TestFailover(t *testing.T) {
+func TestFailover(t *testing.T) { nettest.Play(t, slack, failover) }
+
+func failover(t testing.TB) {
 	const interval = 100 * time.Millisecond
 	a, b := pair(t, instance(110), instance(100))
 	c := b.ns.Capture("eth0")
@@ -65,7 +67,7 @@ func TestFailover(t *testing.T) {
 	// A start brings it back.
 	a.start()
 	converged(t, a, b)
-	b.wantLog("(VI_1) Master received advert from 10.99.0.1 with higher priority 110, ours 100")
+	b.waitLog("(VI_1) Master received advert from 10.99.0.1 with higher priority 110, ours 100")
 
 	// A crash moves it within three intervals and the skew time.
 	began = time.Now()
@@ -86,7 +88,7 @@ func TestFailover(t *testing.T) {
 
 // TestRules plays the questions that a pair is asked most: who is master?
 func TestRules(t *testing.T) {
-	t.Run("nopreempt", func(t *testing.T) {
+	play(t, "nopreempt", margin, func(t testing.TB) {
 		a, b := pair(t, instance(100), instance(90))
 		a.stop()
 		converged(t, b, a)
@@ -98,11 +100,11 @@ func TestRules(t *testing.T) {
 		b.ns.DelAddr("eth0", vip+"/32")
 		nettest.Eventually(t, 3*time.Second, "it takes over when the master is gone", func() bool { return a.has(vip) })
 	})
-	t.Run("both-state-master", func(t *testing.T) {
+	play(t, "both-state-master", margin, func(t testing.TB) {
 		a, b := pair(t, instance(110, "state MASTER"), instance(100, "state MASTER"))
 		nettest.Never(t, 500*time.Millisecond, "two masters", func() bool { return a.has(vip) && b.has(vip) })
 	})
-	t.Run("equal-priority", func(t *testing.T) {
+	play(t, "equal-priority", margin, func(t testing.TB) {
 		needDaemon(t)
 		hosts, sw := nettest.LANWithSwitch(t, 2)
 		lower := newNode(t, hosts[0], bin, instance(100)).start()
@@ -121,7 +123,7 @@ func TestRules(t *testing.T) {
 		nettest.Eventually(t, 8*time.Second, "the higher address wins", func() bool { return higher.has(vip) && !lower.has(vip) })
 		nettest.Never(t, 500*time.Millisecond, "the lower address comes back", func() bool { return lower.has(vip) || !higher.has(vip) })
 	})
-	t.Run("advert-int-2", func(t *testing.T) {
+	play(t, "advert-int-2", margin, func(t testing.TB) {
 		a, b := pair(t, instance(100, "version 2", "advert_int 2"), instance(90, "version 2", "advert_int 2"))
 		c := b.ns.Capture("eth0")
 		nettest.Eventually(t, 8*time.Second, "three adverts", func() bool { return len(adverts(c, "10.99.0.1")) >= 3 })
@@ -136,15 +138,15 @@ func TestRules(t *testing.T) {
 		}
 		_ = a
 	})
-	t.Run("long-auth-pass", func(t *testing.T) {
+	play(t, "long-auth-pass", margin, func(t testing.TB) {
 		conf := func(p int, pass string) string {
 			return instance(p, "version 2", "advert_int 1", "authentication {\n auth_type PASS\n auth_pass "+pass+"\n }")
 		}
 		a, b := pair(t, conf(100, "longerthan8"), conf(90, "longerthXX"))
-		a.wantLog("Truncating auth_pass to 8 characters")
+		a.waitLog("Truncating auth_pass to 8 characters")
 		nettest.Never(t, 4500*time.Millisecond, "the peer rejects the password", func() bool { return b.has(vip) })
 	})
-	t.Run("label-and-three-vips", func(t *testing.T) {
+	play(t, "label-and-three-vips", margin, func(t testing.TB) {
 		addrs := "virtual_ipaddress {\n 10.99.0.100 label eth0:9\n 10.99.0.101\n 10.99.0.102\n }"
 		a, _ := pair(t, instance(100, addrs), instance(90, addrs))
 		nettest.Eventually(t, time.Second, "all three addresses", func() bool {
@@ -163,7 +165,7 @@ func TestRules(t *testing.T) {
 			t.Error("the label is not set")
 		}
 	})
-	t.Run("stop-and-continue", func(t *testing.T) {
+	play(t, "stop-and-continue", margin, func(t testing.TB) {
 		a, b := pair(t, instance(100), instance(90))
 		child := a.child()
 		if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // alone starts one daemon and waits until it is master.
-func alone(t *testing.T, conf string) (*node, []*nettest.NS) {
+func alone(t testing.TB, conf string) (*node, []*nettest.NS) {
 	t.Helper()
 	needDaemon(t)
 	hosts := lan(t, 2)
@@ -114,7 +114,7 @@ static_rules {
 	})
 	a.ns.DelAddr("eth0", "10.98.0.1/24")
 	nettest.Eventually(t, 2*time.Second, "the static address is back", func() bool { return a.has("10.98.0.1") })
-	a.wantLog("Restoring deleted static address 10.98.0.1/24")
+	a.waitLog("Restoring deleted static address 10.98.0.1/24")
 	a.ns.IP("route", "del", "198.51.101.0/24")
 	nettest.Eventually(t, 2*time.Second, "the static route is back", func() bool {
 		return strings.Contains(a.ns.IP("route", "show"), "198.51.101.0/24")
@@ -139,29 +139,33 @@ func TestAddressDeleted(t *testing.T) {
 	a, _ := alone(t, instance(100))
 	a.ns.DelAddr("eth0", vip+"/32")
 	nettest.Eventually(t, 2*time.Second, "the address is back", func() bool { return a.has(vip) })
-	a.wantLog("Netlink reflector reports IP 10.99.0.100 removed from eth0")
+	a.waitLog("Netlink reflector reports IP 10.99.0.100 removed from eth0")
 	if n := strings.Count(a.proc.Output(), "(VI_1) Entering MASTER STATE"); n != 2 {
 		t.Errorf("it became master %d times, want 2", n)
 	}
 }
 
 // TestLink takes the carrier away, and the whole interface.
-func TestLink(t *testing.T) {
+func TestLink(t *testing.T) { nettest.Play(t, margin, linkLost) }
+
+func linkLost(t testing.TB) {
 	needDaemon(t)
 	hosts, sw := nettest.LANWithSwitch(t, 2)
 	a, b := newNode(t, hosts[0], bin, instance(110)).start(), newNode(t, hosts[1], bin, instance(100)).start()
 	converged(t, a, b)
 	sw.Down("p0")
 	nettest.Eventually(t, 3*time.Second, "the peer takes over", func() bool { return b.has(vip) && !a.has(vip) })
-	a.wantLog("Netlink reports eth0 down")
-	a.wantLog("(VI_1) Entering FAULT STATE")
+	a.waitLog("Netlink reports eth0 down")
+	a.waitLog("(VI_1) Entering FAULT STATE")
 	sw.Up("p0")
 	converged(t, a, b)
-	a.wantLog("Netlink reports eth0 up")
+	a.waitLog("Netlink reports eth0 up")
 }
 
 // TestTracking moves the priority by a file and an interface.
-func TestTracking(t *testing.T) {
+func TestTracking(t *testing.T) { nettest.Play(t, margin, tracking) }
+
+func tracking(t testing.TB) {
 	needDaemon(t)
 	file := filepath.Join(t.TempDir(), "weight")
 	if err := os.WriteFile(file, []byte("0\n"), 0o600); err != nil {
@@ -180,7 +184,7 @@ func TestTracking(t *testing.T) {
 	}
 	write("-20\n")
 	converged(t, b, a)
-	a.wantLog("(VI_1) Changing effective priority from 110 to 90")
+	a.waitLog("(VI_1) Changing effective priority from 110 to 90")
 	write("0\n")
 	converged(t, a, b)
 	hosts[0].Down("v1")
@@ -204,6 +208,7 @@ func TestNotify(t *testing.T) {
 	a, _ := alone(t, conf)
 	lines := make(chan string, 100)
 	go func() {
+		defer close(lines)
 		f, err := os.Open(fifo)
 		if err != nil {
 			return
@@ -223,16 +228,16 @@ func TestNotify(t *testing.T) {
 		return strings.Contains(got(), "im yes") && strings.Contains(got(), "INSTANCE VI_1 MASTER 100 yes")
 	})
 	a.stop()
-	if want := "INSTANCE VI_1 STOP 100 no"; !strings.Contains(got(), want) {
-		t.Errorf("no %q in\n%s", want, got())
-	}
-	var all strings.Builder
-	for len(lines) > 0 {
-		all.WriteString(<-lines)
+	nettest.Eventually(t, 3*time.Second, "the stop script has run", func() bool {
+		return strings.Contains(got(), "INSTANCE VI_1 STOP 100 no")
+	})
+	all := ""
+	for l := range lines { // until the daemon's end is the end of the FIFO
+		all += l
 	}
 	for _, want := range []string{"INSTANCE \"VI_1\" BACKUP 100\n", "INSTANCE \"VI_1\" MASTER 100\n", "INSTANCE \"VI_1\" STOP 100\n"} {
-		if !strings.Contains(all.String(), want) {
-			t.Errorf("the FIFO lacks %q: %q", want, all.String())
+		if !strings.Contains(all, want) {
+			t.Errorf("the FIFO lacks %q: %q", want, all)
 		}
 	}
 }
@@ -279,7 +284,7 @@ func TestSyncGroup(t *testing.T) {
 	nettest.Eventually(t, 8*time.Second, "a holds both", func() bool { return both(a) && none(b) })
 	a.ns.IP("addr", "del", "10.97.0.1/24", "dev", "v0")
 	nettest.Eventually(t, 5*time.Second, "b holds both", func() bool { return both(b) && none(a) })
-	a.wantLog("VRRP_Group(G1) Syncing instances to FAULT state")
+	a.waitLog("VRRP_Group(G1) Syncing instances to FAULT state")
 	a.ns.AddAddr("v0", "10.97.0.1/24")
 	nettest.Eventually(t, 5*time.Second, "a holds both again", func() bool { return both(a) && none(b) })
 }

@@ -29,13 +29,13 @@ wait $vrrpd
 // frrRouter is FRR's vrrpd on a host. It keeps the address on a macvlan with
 // the virtual MAC, which it sets and takes back by "protodown".
 type frrRouter struct {
-	t    *testing.T
+	t    testing.TB
 	ns   *nettest.NS
 	dir  string
 	proc *nettest.Proc
 }
 
-func newFRR(t *testing.T, ns *nettest.NS, w wire, priority int) *frrRouter {
+func newFRR(t testing.TB, ns *nettest.NS, w wire, priority int) *frrRouter {
 	t.Helper()
 	r := &frrRouter{t: t, ns: ns, dir: t.TempDir()}
 	mac, family := "00:00:5e:00:01:33", "ip"
@@ -68,7 +68,7 @@ func newFRR(t *testing.T, ns *nettest.NS, w wire, priority int) *frrRouter {
 
 func (r *frrRouter) begin() {
 	r.t.Helper()
-	r.proc = r.ns.StartWith([]nettest.ProcOption{nettest.PrivateRun()}, "sh", filepath.Join(r.dir, "run"), r.dir)
+	r.proc = r.ns.StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.RealTime()}, "sh", filepath.Join(r.dir, "run"), r.dir)
 }
 
 func (r *frrRouter) stop() {

@@ -119,7 +119,7 @@ func roleName(oursFirst bool) string {
 
 // interop is a pair of routers of different make; the first is to be master.
 type interop struct {
-	t       *testing.T
+	t       testing.TB
 	w       wire
 	hosts   []*nettest.NS
 	sw      *nettest.NS
@@ -129,7 +129,7 @@ type interop struct {
 	capture *nettest.Capture
 }
 
-func newInterop(t *testing.T, w wire) *interop {
+func newInterop(t testing.TB, w wire) *interop {
 	hosts, sw := lanWithSwitch(t, 2)
 	p := &interop{t: t, w: w, hosts: hosts, sw: sw, capture: sw.Capture("")}
 	for i := range p.ports {

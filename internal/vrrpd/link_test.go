@@ -67,10 +67,10 @@ func TestLinkbeat(t *testing.T) {
 			await("master", true)
 			sw.Down("p0")
 			await("no address without carrier", false)
-			n.wantLog("Linkbeat reports eth0 down")
+			n.waitLog("Linkbeat reports eth0 down")
 			sw.Up("p0")
 			await("master with carrier", true)
-			n.wantLog("Linkbeat reports eth0 up")
+			n.waitLog("Linkbeat reports eth0 up")
 			if n.logs("Netlink reports eth0") {
 				t.Error("notices count as well")
 			}
@@ -109,7 +109,9 @@ func TestNoTrack(t *testing.T) {
 
 // TestVMACReload changes the virtual interface of a master: its link group, its
 // MAC, and away with it. The router stays master throughout.
-func TestVMACReload(t *testing.T) {
+func TestVMACReload(t *testing.T) { nettest.Play(t, 200*time.Millisecond, vmacReload) }
+
+func vmacReload(t testing.TB) {
 	a, hosts := alone(t, instance(100, "use_vmac group 7"))
 	capture := hosts[1].Capture("eth0")
 	show := func() string { return a.ns.IP("-d", "link") }

@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 }
 
 // needDaemon skips the test where the daemon cannot be run.
-func needDaemon(t *testing.T) {
+func needDaemon(t testing.TB) {
 	t.Helper()
 	nettest.Need(t, "ip")
 	if bin == "" {
@@ -63,7 +63,7 @@ func needDaemon(t *testing.T) {
 	}
 }
 
-func needReference(t *testing.T) {
+func needReference(t testing.TB) {
 	t.Helper()
 	needDaemon(t)
 	if _, err := os.Stat(reference); err != nil {
@@ -73,14 +73,14 @@ func needReference(t *testing.T) {
 
 // lan is nettest.LAN with every address ready for use: a peer of another make
 // does not wait for the end of duplicate address detection.
-func lan(t *testing.T, n int) []*nettest.NS {
+func lan(t testing.TB, n int) []*nettest.NS {
 	t.Helper()
 	hosts, _ := lanWithSwitch(t, n)
 	return hosts
 }
 
 // lanWithSwitch is lan, and returns the namespace of the switch.
-func lanWithSwitch(t *testing.T, n int) ([]*nettest.NS, *nettest.NS) {
+func lanWithSwitch(t testing.TB, n int) ([]*nettest.NS, *nettest.NS) {
 	t.Helper()
 	hosts, sw := nettest.LANWithSwitch(t, n)
 	for _, h := range hosts {
@@ -94,7 +94,7 @@ func lanWithSwitch(t *testing.T, n int) ([]*nettest.NS, *nettest.NS) {
 
 // node is a daemon on one host of the test's LAN.
 type node struct {
-	t    *testing.T
+	t    testing.TB
 	ns   *nettest.NS
 	dir  string
 	bin  string
@@ -104,7 +104,7 @@ type node struct {
 }
 
 // newNode prepares a daemon on a host; start starts it.
-func newNode(t *testing.T, ns *nettest.NS, program, conf string) *node {
+func newNode(t testing.TB, ns *nettest.NS, program, conf string) *node {
 	t.Helper()
 	n := &node{t: t, ns: ns, dir: t.TempDir(), bin: program}
 	n.conf = filepath.Join(n.dir, "keepalived.conf")
@@ -121,7 +121,7 @@ func (n *node) write(conf string) {
 
 func (n *node) start() *node {
 	n.t.Helper()
-	n.proc = n.ns.StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.Env("TMPDIR=" + n.dir)},
+	n.proc = n.ns.StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.RealTime(), nettest.Env("TMPDIR=" + n.dir)},
 		n.bin, "-n", "-l", "-D", "-G", "-f", n.conf)
 	return n
 }
@@ -146,13 +146,6 @@ func (n *node) reload(conf string) {
 func (n *node) has(addr string) bool { n.t.Helper(); return n.ns.HasAddr(addr) }
 
 func (n *node) logs(text string) bool { return strings.Contains(n.proc.Output(), text) }
-
-func (n *node) wantLog(text string) {
-	n.t.Helper()
-	if !n.logs(text) {
-		n.t.Errorf("no %q in the log:\n%s", text, n.proc.Output())
-	}
-}
 
 func (n *node) waitLog(text string) { n.t.Helper(); n.proc.WaitOutput(10*time.Second, text) }
 
@@ -196,8 +189,17 @@ func instance(priority int, lines ...string) string {
 
 const vip = "10.99.0.100"
 
+// margin is what lies between the adverts of a pair, every 100 ms, and the
+// 360 ms after which its backup takes over.
+const margin = 260 * time.Millisecond
+
+// play is a subtest with a bound in time (nettest.Play).
+func play(t *testing.T, name string, bound time.Duration, body func(t testing.TB)) {
+	t.Run(name, func(t *testing.T) { nettest.Play(t, bound, body) })
+}
+
 // pair starts two daemons and waits until the first is master.
-func pair(t *testing.T, confA, confB string) (a, b *node) {
+func pair(t testing.TB, confA, confB string) (a, b *node) {
 	t.Helper()
 	needDaemon(t)
 	hosts := lan(t, 2)
@@ -207,7 +209,7 @@ func pair(t *testing.T, confA, confB string) (a, b *node) {
 }
 
 // converged waits until the master alone has the address.
-func converged(t *testing.T, master, backup *node) {
+func converged(t testing.TB, master, backup *node) {
 	t.Helper()
 	nettest.Eventually(t, 8*time.Second, "one node has the address and the other has not", func() bool {
 		return master.has(vip) && !backup.has(vip)

@@ -67,7 +67,7 @@ func TestPasted(t *testing.T) {
 var place = regexp.MustCompile(`(?m)^\((?:[^ ()]*: )?Line (\d+)\)`)
 
 // verdict is what -t says of a file, each line once, and its exit code.
-func verdict(t *testing.T, host *nettest.NS, program, file string) ([]string, int) {
+func verdict(t testing.TB, host *nettest.NS, program, file string) ([]string, int) {
 	t.Helper()
 	var out []byte
 	var err error

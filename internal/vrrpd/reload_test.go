@@ -27,7 +27,7 @@ func longestGap(c *nettest.Capture, from string) time.Duration {
 // TestReload changes the configuration of a running master.
 func TestReload(t *testing.T) {
 	const two = "virtual_ipaddress {\n 10.99.0.100\n 10.99.0.101\n }"
-	t.Run("adds-an-address", func(t *testing.T) {
+	play(t, "adds-an-address", 200*time.Millisecond, func(t testing.TB) {
 		a, b := pair(t, instance(110), instance(100))
 		c := b.ns.Capture("eth0")
 		a.reload(instance(110, two))
@@ -43,18 +43,18 @@ func TestReload(t *testing.T) {
 		}
 		t.Error("the new address was not announced")
 	})
-	t.Run("removes-an-address", func(t *testing.T) {
+	play(t, "removes-an-address", 200*time.Millisecond, func(t testing.TB) {
 		a, _ := pair(t, instance(110, two), instance(100, two))
 		a.reload(instance(110))
 		nettest.Eventually(t, 2*time.Second, "the address is gone", func() bool { return !a.has("10.99.0.101") && a.has(vip) })
-		a.wantLog("(VI_1) ip address 10.99.0.101/32 dev eth0, no longer exist")
+		a.waitLog("(VI_1) ip address 10.99.0.101/32 dev eth0, no longer exist")
 	})
 	for _, c := range []struct{ name, conf, log string }{
 		{"unknown-keyword", instance(110) + "no_such_keyword 1\n", "Unknown keyword 'no_such_keyword'"},
 		{"missing-brace", strings.TrimSuffix(instance(110), "}\n"), "missing '}'"},
 		{"no-id", "vrrp_instance VI_2 {\n interface eth0\n}\n" + instance(110), "VI_2"},
 	} {
-		t.Run("broken-"+c.name, func(t *testing.T) {
+		play(t, "broken-"+c.name, 200*time.Millisecond, func(t testing.TB) {
 			a, b := pair(t, instance(110), instance(100))
 			cap := b.ns.Capture("eth0")
 			a.write(c.conf)
@@ -66,13 +66,13 @@ func TestReload(t *testing.T) {
 			}
 		})
 	}
-	t.Run("without-file", func(t *testing.T) {
+	play(t, "without-file", 200*time.Millisecond, func(t testing.TB) {
 		a, b := pair(t, instance(110), instance(100))
 		remove(t, a.conf)
 		a.proc.Signal(syscall.SIGHUP)
 		nettest.Never(t, 800*time.Millisecond, "the address moves", func() bool { return b.has(vip) || !a.has(vip) })
 	})
-	t.Run("missing-interface", func(t *testing.T) {
+	play(t, "missing-interface", 200*time.Millisecond, func(t testing.TB) {
 		a, b := pair(t, instance(110), instance(100))
 		a.write(instance(110) + strings.NewReplacer("VI_1", "VI_2", "eth0", "eth9", "51", "52").Replace(instance(100)))
 		a.proc.Signal(syscall.SIGHUP)
@@ -83,7 +83,7 @@ func TestReload(t *testing.T) {
 // size is what a process holds.
 type size struct{ files, threads, kilobytes int }
 
-func sizeOf(t *testing.T, pid int) size {
+func sizeOf(t testing.TB, pid int) size {
 	t.Helper()
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // TestKilledProcesses kills single processes of the master.
 func TestKilledProcesses(t *testing.T) {
-	t.Run("child", func(t *testing.T) {
+	play(t, "child", 100*time.Millisecond, func(t testing.TB) {
 		a, b := pair(t, instance(110), instance(100))
 		c := b.ns.Capture("eth0")
 		child := a.child()
@@ -30,7 +30,7 @@ func TestKilledProcesses(t *testing.T) {
 			t.Errorf("adverts were missing for %v, the peer's limit is 360ms", gap)
 		}
 	})
-	t.Run("parent", func(t *testing.T) {
+	play(t, "parent", margin, func(t testing.TB) {
 		a, b := pair(t, instance(110), instance(100))
 		child := a.child()
 		if err := syscall.Kill(a.proc.PID(), syscall.SIGKILL); err != nil {
@@ -51,7 +51,12 @@ func zombie(pid int) bool {
 
 // TestStalled stops the whole master for two seconds: its peer takes over, and
 // afterwards there are never two masters for longer than an advert takes.
-func TestStalled(t *testing.T) {
+func TestStalled(t *testing.T) { nettest.Play(t, yielding, stalled) }
+
+// yielding is how long a master may go on after it has heard a higher one.
+const yielding = 20 * time.Millisecond
+
+func stalled(t testing.TB) {
 	a, b := pair(t, instance(110), instance(100))
 	c := b.ns.Capture("eth0")
 	pids := []int{a.proc.PID(), a.child()}
@@ -82,7 +87,7 @@ func TestStalled(t *testing.T) {
 	}
 	after := 0
 	for _, f := range adverts(c, "10.99.0.2") {
-		if !first.IsZero() && f.At.After(first.Add(20*time.Millisecond)) {
+		if !first.IsZero() && f.At.After(first.Add(yielding)) {
 			after++
 		}
 	}
@@ -94,7 +99,7 @@ func TestStalled(t *testing.T) {
 // TestUnreadOutput has nobody read what the daemon writes: adverts go on.
 func TestUnreadOutput(t *testing.T) {
 	needDaemon(t)
-	t.Run("pipe", func(t *testing.T) {
+	play(t, "pipe", margin, func(t testing.TB) {
 		hosts := lan(t, 2)
 		dir := t.TempDir()
 		conf := filepath.Join(dir, "k.conf")
@@ -103,7 +108,7 @@ func TestUnreadOutput(t *testing.T) {
 		}
 		c := hosts[1].Capture("eth0")
 		// sleep holds the reading end and does not read; the pipe is full soon.
-		hosts[0].StartWith([]nettest.ProcOption{nettest.PrivateRun()}, "sh", "-c",
+		hosts[0].StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.RealTime()}, "sh", "-c",
 			"{ yes | head -c 65536; exec "+bin+" -n -l -D -G -f "+conf+" 2>&1; } | sleep 60")
 		nettest.Eventually(t, 5*time.Second, "it advertises", func() bool { return len(adverts(c, "10.99.0.1")) > 0 })
 		nettest.Eventually(t, 5*time.Second, "it goes on", func() bool { return len(adverts(c, "10.99.0.1")) > 20 })
@@ -111,7 +116,7 @@ func TestUnreadOutput(t *testing.T) {
 			t.Errorf("adverts were missing for %v", gap)
 		}
 	})
-	t.Run("syslog", func(t *testing.T) {
+	play(t, "syslog", margin, func(t testing.TB) {
 		hosts := lan(t, 2)
 		dir := t.TempDir()
 		conf := filepath.Join(dir, "k.conf")
@@ -125,7 +130,7 @@ func TestUnreadOutput(t *testing.T) {
 		}
 		defer l.Close()
 		c := hosts[1].Capture("eth0")
-		daemon := hosts[0].StartWith([]nettest.ProcOption{nettest.PrivateRun()}, "sh", "-c",
+		daemon := hosts[0].StartWith([]nettest.ProcOption{nettest.PrivateRun(), nettest.RealTime()}, "sh", "-c",
 			"mount -t tmpfs none /dev && ln -s "+filepath.Join(dir, "log")+" /dev/log && mknod /dev/null c 1 3 && exec "+
 				bin+" -n -D -f "+conf)
 		nettest.Eventually(t, 5*time.Second, "it goes on", func() bool { return len(adverts(c, "10.99.0.1")) > 30 })

@@ -26,14 +26,14 @@ vrrp_script chk {
 `, file, weight) + instance(priority, "track_script {\n  chk\n }")
 }
 
-func touch(t *testing.T, name string) {
+func touch(t testing.TB, name string) {
 	t.Helper()
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func remove(t *testing.T, name string) {
+func remove(t testing.TB, name string) {
 	t.Helper()
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestScriptWeight(t *testing.T) {
 		{"minus-5-is-too-small", -5, false, true, true, 105, 100},
 		{"plus-5-is-too-small", 5, false, true, true, 110, 105},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		play(t, c.name, margin, func(t testing.TB) {
 			hosts := lan(t, 2)
 			dir := t.TempDir()
 			fa, fb := filepath.Join(dir, "a"), filepath.Join(dir, "b")
@@ -91,29 +91,29 @@ func TestScriptWeight(t *testing.T) {
 // stops the daemon itself.
 func TestScriptMoves(t *testing.T) {
 	needDaemon(t)
-	t.Run("there-and-back", func(t *testing.T) {
+	play(t, "there-and-back", margin, func(t testing.TB) {
 		file := filepath.Join(t.TempDir(), "ok")
 		touch(t, file)
 		a, b := pair(t, scripted(110, -30, file), instance(100))
 		remove(t, file)
 		converged(t, b, a)
-		a.wantLog("VRRP_Script(chk) failed (exited with status 1)")
-		a.wantLog("(VI_1) Changing effective priority from 110 to 80")
+		a.waitLog("VRRP_Script(chk) failed (exited with status 1)")
+		a.waitLog("(VI_1) Changing effective priority from 110 to 80")
 		touch(t, file)
 		converged(t, a, b)
-		a.wantLog("(VI_1) Changing effective priority from 80 to 110")
+		a.waitLog("(VI_1) Changing effective priority from 80 to 110")
 	})
-	t.Run("fault", func(t *testing.T) {
+	play(t, "fault", margin, func(t testing.TB) {
 		file := filepath.Join(t.TempDir(), "ok")
 		touch(t, file)
 		a, b := pair(t, scripted(110, 0, file), instance(100))
 		remove(t, file)
 		converged(t, b, a)
-		a.wantLog("(VI_1) Entering FAULT STATE")
+		a.waitLog("(VI_1) Entering FAULT STATE")
 		touch(t, file)
 		converged(t, a, b)
 	})
-	t.Run("stops-the-daemon", func(t *testing.T) {
+	play(t, "stops-the-daemon", margin, func(t testing.TB) {
 		needDaemon(t)
 		hosts := lan(t, 2)
 		dir := t.TempDir()

@@ -16,7 +16,7 @@ import (
 
 // standing is a daemon without its loop and its kernel: n instances and the
 // socket that they share, in the namespace of the calling thread.
-func standing(t *testing.T, n int, priority uint8, source string, link int) *daemon {
+func standing(t testing.TB, n int, priority uint8, source string, link int) *daemon {
 	d := newDaemon(process.Child{})
 	d.worker = &worker{}
 	d.conf = &configparse.Config{}

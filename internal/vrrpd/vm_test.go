@@ -40,7 +40,7 @@ func (n *node) awaitOn(link, addr, when string) {
 }
 
 // vmPair starts two daemons and waits until the first has the address on a link.
-func vmPair(t *testing.T, hosts []*nettest.NS, link, confA, confB string) (a, b *node) {
+func vmPair(t testing.TB, hosts []*nettest.NS, link, confA, confB string) (a, b *node) {
 	t.Helper()
 	a, b = newNode(t, hosts[0], bin, confA).start(), newNode(t, hosts[1], bin, confB).start()
 	a.awaitOn(link, vip, "start")
