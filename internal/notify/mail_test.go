@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // server is an SMTP server that answers by the first word of a line.
@@ -100,10 +100,8 @@ func (s *server) config() MailConfig {
 // TestMailDialogue compares a whole dialogue with the one recorded from the
 // reference.
 func TestMailDialogue(t *testing.T) {
-	sample, err := os.ReadFile("testdata/smtp-dialogue.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, sample, _ := strings.Cut(nettest.Recorded(t, "02-notify/smtp-dialogue.txt"), "=== connection 1\n")
+	sample, _, _ = strings.Cut(sample, "-- client closed\n")
 	s := newServer(t, nil)
 	m := NewMail(s.config())
 	m.SendVRRP(true, "VG_1", "BACKUP")
@@ -111,7 +109,7 @@ func TestMailDialogue(t *testing.T) {
 	m.Close(10 * time.Second)
 	date := regexp.MustCompile(`Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}`)
 	got := date.ReplaceAllString(<-s.talks, "Date: DATE")
-	want := date.ReplaceAllString(string(sample), "Date: DATE")
+	want := date.ReplaceAllString(sample, "Date: DATE")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dialogue (-want +got):\n%s", diff)
 	}

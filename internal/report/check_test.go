@@ -1,7 +1,6 @@
 package report
 
 import (
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,20 +10,14 @@ import (
 
 	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // TestCheckerDump compares with a dump of keepalived 2.4.3 for the same
 // configuration, with every check passed once. PING_CHECK had run three times.
 func TestCheckerDump(t *testing.T) {
-	conf, err := os.ReadFile("testdata/check/keepalived.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile("testdata/check/keepalived_check.data")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg, _ := configparse.Load(configparse.Files{"/k.conf": string(conf)}, "/k.conf", configparse.Env{HostName: "host"})
+	want := nettest.Recorded(t, "07-checker/keepalived_check.data")
+	cfg, _ := configparse.Load(configparse.Files{"/k.conf": nettest.Recorded(t, "07-checker/keepalived.conf")}, "/k.conf", configparse.Env{HostName: "host"})
 	if len(cfg.Checker.Services) == 0 {
 		t.Fatal("no virtual server was read")
 	}
@@ -45,7 +38,7 @@ func TestCheckerDump(t *testing.T) {
 		}
 	}
 	_, got, _ := strings.Cut(Checker{Config: cfg, Services: p.Snapshot()}.Text(), "------< LVS Topology >------")
-	_, w, _ := strings.Cut(string(want), "------< LVS Topology >------")
+	_, w, _ := strings.Cut(want, "------< LVS Topology >------")
 	mask := func(s string) string {
 		s = regexp.MustCompile(`Last ran = .*`).ReplaceAllString(s, "Last ran")
 		// What the scheduler of the original happened to have at that moment.

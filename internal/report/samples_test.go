@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/nettest"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
-
-const samples = "../../testdata/samples"
 
 // volatile are the parts of a dump that differ from run to run.
 var volatile = []struct{ find, mask string }{
@@ -34,14 +32,11 @@ func mask(s string) string {
 
 func load(t *testing.T, name string) *configparse.Config {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(samples, name, "keepalived.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := nettest.Recorded(t, name+"/keepalived.conf")
 	env := configparse.Env{HostName: "lb1", ConfigID: "lb1",
 		User:  func(string) (configparse.User, bool) { return configparse.User{}, true },
 		Group: func(string) (uint32, bool) { return 0, true }}
-	c, problems := configparse.Load(configparse.Files{"/etc/keepalived/keepalived.conf": string(b)}, "/etc/keepalived/keepalived.conf", env)
+	c, problems := configparse.Load(configparse.Files{"/etc/keepalived/keepalived.conf": text}, "/etc/keepalived/keepalived.conf", env)
 	for _, p := range problems {
 		if p.Class > configparse.ClassNone && p.Class != configparse.Security {
 			t.Errorf("%s: %v", name, p)
@@ -52,11 +47,7 @@ func load(t *testing.T, name string) *configparse.Config {
 
 func golden(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(samples, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mask(string(b))
+	return mask(nettest.Recorded(t, name))
 }
 
 func TestGlobalAsTheOriginalWritesIt(t *testing.T) {

@@ -2,7 +2,6 @@ package surface
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,29 +12,6 @@ import (
 
 	"github.com/keepalived-go/keepalived/internal/nettest"
 )
-
-// The recordings of real runs of the original lie beside the clone, or where
-// KEEPALIVED_SAMPLES says; they are not part of the repository.
-func samplesDir(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("KEEPALIVED_SAMPLES")
-	if dir == "" {
-		dir = "../../../shared/reference/samples"
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the recordings are not beside the clone (../shared/reference/samples)")
-	}
-	return dir
-}
-
-func recorded(t testing.TB, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(samplesDir(t), name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // sampleUse says for each recorded file what becomes of it: the name of the
 // scene that makes ours, or why there is none. A line that ends with * stands
@@ -104,7 +80,7 @@ var scenes = map[string]scene{
 // the version are masked; where we differ on purpose the difference is in
 // excused, with its reason.
 func TestSamples(t *testing.T) {
-	dir := samplesDir(t)
+	dir := nettest.Recordings(t)
 	nettest.Need(t, "unshare")
 	byScene := map[string][]string{}
 	total, compared := 0, 0
@@ -136,7 +112,7 @@ func TestSamples(t *testing.T) {
 						t.Fatalf("the scene %s makes nothing to compare with it", name)
 					}
 					compared++
-					compareSample(t, file, recorded(t, file), ours)
+					compareSample(t, file, nettest.Recorded(t, file), ours)
 				})
 			}
 		})

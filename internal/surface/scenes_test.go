@@ -11,7 +11,7 @@ import (
 
 // simpleScene is one instance with everything that signals bring.
 func simpleScene(t *testing.T, s *stage) map[string]string {
-	s.write("etc/keepalived.conf", recorded(t, "01-simple/keepalived.conf"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "01-simple/keepalived.conf"))
 	d := &daemon{s.run(nil, "keepalived", "-n", "-l", "-D"), s}
 	d.wait("Entering MASTER STATE")
 	d.waitCount("Sending gratuitous ARP", 5)
@@ -31,7 +31,7 @@ func simpleScene(t *testing.T, s *stage) map[string]string {
 
 func plainScene(t *testing.T, s *stage) map[string]string {
 	got := map[string]string{}
-	s.write("etc/keepalived.conf", recorded(t, "01-simple/keepalived.conf"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "01-simple/keepalived.conf"))
 	d := &daemon{s.run(nil, "keepalived", "-n", "-l"), s}
 	d.wait("Entering MASTER STATE")
 	d.Signal(syscall.SIGHUP)
@@ -68,12 +68,12 @@ echo "$line" >> /tmp/argv.log
 // configuration.
 func notifyScene(t *testing.T, s *stage) map[string]string {
 	for _, f := range []string{"fifo.sh", "ss.sh"} {
-		s.write("etc/"+f, recorded(t, "02-notify/"+f))
+		s.write("etc/"+f, nettest.Recorded(t, "02-notify/"+f))
 	}
 	s.write("etc/notify.sh", oneWrite)
 	s.write("tmp/ok", "")
 	mail := s.mailServer(s.peer, "192.0.2.2:2525")
-	d := s.start(recorded(t, "02-notify/keepalived.conf"))
+	d := s.start(nettest.Recorded(t, "02-notify/keepalived.conf"))
 	for _, name := range []string{"VI_1", "VI_2", "VI_3"} {
 		d.wait("(" + name + ") Entering MASTER STATE")
 	}
@@ -89,7 +89,7 @@ func notifyScene(t *testing.T, s *stage) map[string]string {
 	for _, name := range []string{"VI_1", "VI_2", "VI_3"} {
 		d.waitCount("("+name+") Entering MASTER STATE", 2)
 	}
-	s.write("etc/keepalived.conf", recorded(t, "02-notify/keepalived.conf.reload"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "02-notify/keepalived.conf.reload"))
 	d.Signal(syscall.SIGHUP)
 	d.wait("Reload complete")
 	nettest.Eventually(t, patience, "the script of the deleted instance has run", func() bool {
@@ -110,7 +110,7 @@ func trackingScene(t *testing.T, s *stage) map[string]string {
 	if err := os.Symlink("/etc/keepalived/chk.sh", s.file("etc/link.sh")); err != nil {
 		t.Fatal(err)
 	}
-	s.write("etc/keepalived.conf", recorded(t, "04-tracking/keepalived.conf"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "04-tracking/keepalived.conf"))
 	d := &daemon{s.run(nil, "keepalived", "-n", "-l", "-D"), s}
 	d.wait("(VI_1) Entering MASTER STATE")
 	d.wait("(VI_2) Entering MASTER STATE")
@@ -126,7 +126,7 @@ func trackingScene(t *testing.T, s *stage) map[string]string {
 
 // checkerScene has no IPVS: checks, notices, mails and dumps are the same without.
 func checkerScene(t *testing.T, s *stage) map[string]string {
-	s.write("etc/misc.sh", recorded(t, "07-checker/misc.sh"))
+	s.write("etc/misc.sh", nettest.Recorded(t, "07-checker/misc.sh"))
 	s.write("etc/notify.sh", oneWrite)
 	for _, a := range []string{"192.0.2.11/24", "192.0.2.12/24", "192.0.2.14/24"} {
 		s.peer.AddAddr("eth0", a)
@@ -137,7 +137,7 @@ func checkerScene(t *testing.T, s *stage) map[string]string {
 	}
 	web, tcp := serve("192.0.2.11:80"), serve("192.0.2.12:80")
 	d := &daemon{s: s}
-	s.write("etc/keepalived.conf", recorded(t, "07-checker/keepalived.conf"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "07-checker/keepalived.conf"))
 	d.Proc = s.run(nil, "keepalived", "-n", "-l", "-D", "-G")
 	nettest.Eventually(t, patience, "the FIFO is there", func() bool {
 		info, err := os.Stat(s.file("run/lvs.fifo"))
@@ -177,7 +177,7 @@ func priorityScene(t *testing.T, s *stage) map[string]string {
 	s.write("peer.conf", peerConf)
 	s.peer.StartWith([]nettest.ProcOption{nettest.PrivateRun()}, programs+"/keepalived", "-n", "-l", "-D", "-G", "-f", s.file("peer.conf")).
 		WaitOutput(patience, "Entering MASTER STATE")
-	d := s.start(recorded(t, "03-priority-events/keepalived.conf"))
+	d := s.start(nettest.Recorded(t, "03-priority-events/keepalived.conf"))
 	nettest.Eventually(t, patience, "the FIFO is there", func() bool {
 		info, err := os.Stat(s.file("run/vrrp.fifo"))
 		return err == nil && info.Mode()&os.ModeNamedPipe != 0
@@ -206,12 +206,12 @@ func priorityScene(t *testing.T, s *stage) map[string]string {
 func bfdScene(t *testing.T, s *stage) map[string]string {
 	s.lb.AddAddr("eth0", "2001:db8::1/64")
 	s.peer.AddAddr("eth0", "2001:db8::2/64")
-	s.write("peer.conf", recorded(t, "08-bfd/keepalived-peer.conf"))
+	s.write("peer.conf", nettest.Recorded(t, "08-bfd/keepalived-peer.conf"))
 	startPeer := func() *nettest.Proc {
 		return s.peer.StartWith([]nettest.ProcOption{nettest.PrivateRun()}, programs+"/keepalived", "-n", "-l", "-D", "-G", "-f", s.file("peer.conf"))
 	}
 	peer := startPeer()
-	d := s.start(recorded(t, "08-bfd/keepalived.conf"))
+	d := s.start(nettest.Recorded(t, "08-bfd/keepalived.conf"))
 	for _, name := range []string{"bfd1", "bfd6", "bfdm"} {
 		d.wait("(" + name + ") Entering Up state")
 	}
@@ -234,7 +234,7 @@ func bfdScene(t *testing.T, s *stage) map[string]string {
 
 func snmpScene(t *testing.T, s *stage) map[string]string {
 	m := managerOn(s)
-	d := s.start(recorded(t, "09-snmp/keepalived.conf"))
+	d := s.start(nettest.Recorded(t, "09-snmp/keepalived.conf"))
 	d.wait("(VI_1) Entering MASTER STATE")
 	d.wait("(VI_3) Entering MASTER STATE")
 	nettest.Eventually(t, patience, "the addresses are there", func() bool {
@@ -263,7 +263,7 @@ func snmpScene(t *testing.T, s *stage) map[string]string {
 func dbusScene(t *testing.T, s *stage) map[string]string {
 	nettest.Need(t, "dbus-daemon", "dbus-send", "dbus-monitor", "gdbus")
 	b := busOn(s)
-	s.write("etc/keepalived.conf", recorded(t, "10-dbus/keepalived.conf"))
+	s.write("etc/keepalived.conf", nettest.Recorded(t, "10-dbus/keepalived.conf"))
 	d := &daemon{s.run([]string{"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/bus"}, "keepalived", "-n", "-l", "-D", "-G"), s}
 	d.wait("(VI_1) Entering MASTER STATE")
 	d.wait("(VI_6) Entering MASTER STATE")
