@@ -159,7 +159,8 @@ func (p *play) report() {
 	var b strings.Builder
 	b.WriteString("# Drop-in replacement on real machines\n\nWritten by `make test-dropin`: two virtual machines with Debian 12 and systemd,\n" +
 		"a VRRP and LVS (DR) configuration, real nginx servers, a client that asks ten times a second\n" +
-		"(emulated processors: times are slower than life).\n\n")
+		"(emulated processors: times are slower than life). Each release runs under the unit file of\n" +
+		"its own package.\n\n")
 	b.WriteString("| step | on lb1 | on lb2 | master after it | asked | lost | longest gap |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range p.rows {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %.1f s |\n", r.step, r.releases[0], r.releases[1], r.master, r.asked, r.lost, r.longest.Seconds())
