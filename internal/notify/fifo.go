@@ -16,23 +16,30 @@ import (
 	"github.com/keepalived-go/keepalived/internal/script"
 )
 
-// How long a FIFO script has to end after each step: end of file, SIGTERM,
-// SIGKILL.
+// How long a FIFO script has to end after each step: end of file (at a stop, and
+// at a reload, when nothing waits for it), SIGTERM, SIGKILL.
 const (
-	fifoScriptEOF  = 200 * time.Millisecond
-	fifoScriptTerm = time.Second
+	fifoScriptEOF    = 200 * time.Millisecond
+	fifoScriptReload = 2 * time.Second
+	fifoScriptPoke   = 50 * time.Millisecond
+	fifoScriptTerm   = time.Second
 )
 
 // FIFO is a named pipe to which one line is written per event. A nil FIFO
-// writes nowhere. Write belongs to one goroutine, the loop.
+// writes nowhere. Its methods belong to one goroutine, the loop.
 type FIFO struct {
 	cfg     FIFOConfig
-	fd      int
 	made    bool // by us: removed when no longer used
 	script  *runningScript
+	leave   time.Duration // fifoScriptReload
 	losing  uint64        // lines lost since one went through
 	lost    atomic.Uint64 // in all
 	failing bool          // an error other than a full pipe was logged
+
+	// fd is the FIFO open both ways or, while a script is let go, for reading.
+	mu      sync.Mutex // guards what follows: the next script's start takes it back
+	fd      int
+	letting bool
 }
 
 // runningScript is the FIFO's script from when it is wanted until it has ended.
@@ -47,7 +54,7 @@ type runningScript struct {
 // OpenFIFO makes the FIFO if it is missing, opens it and starts its script.
 // The error's text is what the log is to say; there is no FIFO then.
 func OpenFIFO(c FIFOConfig) (*FIFO, error) {
-	f := &FIFO{cfg: c}
+	f := &FIFO{cfg: c, leave: fifoScriptReload}
 	if err := f.open(); err != nil {
 		return nil, err
 	}
@@ -80,13 +87,73 @@ func (f *FIFO) open() error {
 	}
 	// Both ways, so that opening never waits for a reader and writing never
 	// gets EPIPE.
-	fd, err := unix.Open(c.Path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
+	var err error
+	if f.fd, err = openFIFO(c.Path, unix.O_RDWR); err != nil {
 		//lint:ignore ST1005 the reference's text
 		return fmt.Errorf("Unable to open %s %s - errno %d", c.what(), c.Path, err.(unix.Errno))
 	}
-	f.fd = fd
 	return nil
+}
+
+func openFIFO(path string, mode int) (fd int, err error) {
+	return unix.Open(path, mode|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// again opens the FIFO once more. It fails if the file of that name is another
+// one by now.
+func (f *FIFO) again(mode int) (fd int, err error) {
+	if fd, err = openFIFO(f.cfg.Path, mode); err != nil {
+		return -1, err
+	}
+	var old, now unix.Stat_t
+	if err = errors.Join(unix.Fstat(f.fd, &old), unix.Fstat(fd, &now)); err == nil && (old.Dev != now.Dev || old.Ino != now.Ino) {
+		err = unix.ESTALE
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// letGo has the script see the end of the FIFO behind the last line, so that it
+// ends by itself and in the middle of no line. What it leaves unread stays for
+// the next one, because this process has the FIFO open, if only for reading.
+func (f *FIFO) letGo() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.letting {
+		return
+	}
+	if fd, err := f.again(unix.O_RDONLY); err == nil {
+		unix.Close(f.fd)
+		f.fd, f.letting = fd, true
+	}
+}
+
+// poke wakes a script that came to open the FIFO after it was let go: it would
+// wait there for somebody who writes.
+func (f *FIFO) poke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.letting {
+		if fd, err := f.again(unix.O_WRONLY); err == nil {
+			unix.Close(fd)
+		}
+	}
+}
+
+// takeBack ends letGo: whoever reads from now on sees no end of the FIFO.
+func (f *FIFO) takeBack() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.letting {
+		return
+	}
+	if fd, err := f.again(unix.O_RDWR); err == nil {
+		unix.Close(f.fd)
+		f.fd, f.letting = fd, false
+	}
 }
 
 // ours reports whether the file is a FIFO of this process's or the configured
@@ -103,27 +170,29 @@ func (f *FIFO) ours(info fs.FileInfo) bool {
 // started again only at the next reload.
 func (f *FIFO) startScript(before *runningScript) {
 	f.script = nil
-	if before != nil {
-		before.signal(syscall.SIGTERM)
+	if f.cfg.Script != nil {
+		f.script = &runningScript{end: make(chan struct{})}
 	}
-	if f.cfg.Script == nil {
-		if before != nil {
-			go before.stop()
-		}
-		return
-	}
-	f.script = &runningScript{end: make(chan struct{})}
 	if before == nil {
 		f.script.start(f.cfg)
 		return
 	}
+	before.signal(0) // not to be started any more, if it is still waiting
+	f.letGo()
 	go func(next *runningScript, c FIFOConfig) {
+		for last := time.Now().Add(f.leave); !before.ended(fifoScriptPoke) && time.Now().Before(last); {
+			f.poke()
+		}
 		before.stop()
+		f.takeBack()
 		next.start(c)
 	}(f.script, f.cfg)
 }
 
 func (r *runningScript) start(c FIFOConfig) {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.unwanted {
@@ -137,12 +206,23 @@ func (r *runningScript) start(c FIFOConfig) {
 	}, c.Path)
 }
 
-// signal signals the script, or sees that it is not started any more.
+// signal signals the script, 0 for nothing, or sees that it is not started any
+// more.
 func (r *runningScript) signal(sig syscall.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.unwanted = true; r.proc != nil {
 		r.proc.Signal(sig)
+	}
+}
+
+// ended waits for the end of the script, but not longer than within.
+func (r *runningScript) ended(within time.Duration) bool {
+	select {
+	case <-r.end:
+		return true
+	case <-time.After(within):
+		return false
 	}
 }
 
@@ -156,10 +236,8 @@ func (r *runningScript) stop() {
 		if step.sig != 0 {
 			r.signal(step.sig)
 		}
-		select {
-		case <-r.end:
+		if r.ended(step.wait) {
 			return
-		case <-time.After(step.wait):
 		}
 	}
 }
@@ -170,7 +248,7 @@ func (f *FIFO) Write(line string) {
 	if f == nil {
 		return
 	}
-	_, err := unix.Write(f.fd, []byte(line+"\n"))
+	err := f.write([]byte(line + "\n"))
 	switch {
 	case err == nil:
 		if f.losing > 0 {
@@ -187,6 +265,21 @@ func (f *FIFO) Write(line string) {
 		}
 		f.failing = true
 	}
+}
+
+func (f *FIFO) write(line []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fd := f.fd
+	if f.letting {
+		var err error
+		if fd, err = f.again(unix.O_WRONLY); err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+	}
+	_, err := unix.Write(fd, line)
+	return err
 }
 
 // Lost returns how many lines did not go through so far.
@@ -228,7 +321,10 @@ func (f *FIFO) Close() {
 	if f.made {
 		_ = os.Remove(f.cfg.Path)
 	}
+	f.mu.Lock()
 	unix.Close(f.fd)
+	f.fd, f.letting = -1, false
+	f.mu.Unlock()
 	if f.script != nil {
 		f.script.stop()
 	}

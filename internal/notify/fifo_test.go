@@ -2,12 +2,14 @@ package notify
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/keepalived-go/keepalived/internal/log"
@@ -133,10 +135,11 @@ func TestFIFOScript(t *testing.T) {
 	content := func() string { b, _ := os.ReadFile(out); return string(b) }
 	f.Write("one")
 	nettest.Eventually(t, 20*time.Second, "the script reads one", func() bool { return content() == "start\none\n" })
-	fd, old := f.fd, f.script
+	old := f.script
+	before, _ := os.Stat(path)
 	f, err := f.Reload(&c)
-	if err != nil || f.fd != fd {
-		t.Fatalf("reload of the same FIFO: %v, descriptor %d, want %d", err, f.fd, fd)
+	if now, _ := os.Stat(path); err != nil || !os.SameFile(before, now) {
+		t.Fatalf("reload of the same FIFO: %v, the file was %v, is %v", err, before, now)
 	}
 	nettest.Eventually(t, 20*time.Second, "the script is started again", func() bool { return content() == "start\none\nstart\n" })
 	nettest.Eventually(t, 20*time.Second, "its predecessor to be gone, which would take part of the next line", func() bool { return old.proc.PID() == 0 })
@@ -144,6 +147,37 @@ func TestFIFOScript(t *testing.T) {
 	f.Close()
 	if got, want := content(), "start\none\nstart\nstop\n"; got != want {
 		t.Errorf("script saw %q, want %q", got, want)
+	}
+}
+
+// TestFIFOReloadLosesNoLine reloads again and again while a slow script has
+// lines before it: each line is read once, whole, and in order.
+func TestFIFOReloadLosesNoLine(t *testing.T) {
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "fifo"), filepath.Join(dir, "out")
+	reader := &script.Command{Args: []string{"/bin/sh", "-c", "while read -r line; do sleep 0.01; echo \"$line\" >>" + out + "; done <$0"}, Cred: script.Own()}
+	c := FIFOConfig{Path: path, Cred: script.Own(), Script: reader}
+	f := open(t, c)
+	defer f.Close()
+	f.leave = time.Minute
+	var want strings.Builder
+	for n := range 6 {
+		for i := range 5 {
+			line := fmt.Sprintf("reload %d line %d", n, i)
+			want.WriteString(line + "\n")
+			f.Write(line)
+		}
+		if _, err := f.Reload(&c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content := func() string { b, _ := os.ReadFile(out); return string(b) }
+	nettest.Eventually(t, 50*time.Second, "the last line", func() bool { return strings.HasSuffix(content(), "reload 5 line 4\n") })
+	if diff := cmp.Diff(want.String(), content()); diff != "" {
+		t.Errorf("lines (-written +read):\n%s", diff)
+	}
+	if f.Lost() != 0 {
+		t.Errorf("%d lines lost", f.Lost())
 	}
 }
 
