@@ -176,7 +176,7 @@ func (p *parser) joinGroups() {
 			p.instance(name).group = g
 		}
 		g.Notify.SMTPAlert = g.smtpAlert.Or(p.smtpDefault())
-		g.Notify.PriorityChanges = g.priorityChanges.Or(p.cfg.Global.NotifyPriority)
+		g.Notify.PriorityChanges = g.priorityChanges.Or(false) // the members inherit the global keyword themselves
 		return false
 	})
 }

@@ -284,13 +284,14 @@ func fifo(keyword string, of func(*Global) *FIFO) row[Global] {
 				return
 			}
 			c := vrrp.Command{}
+			known := false
 			if w.has(2) {
-				if !p.setUser(&c, p.word(w, 2), p.opt(w, 3)) {
-					p.logf("Failed to set %s uid/gid - ignoring", keyword)
-					return
-				}
-			} else if !p.defaultUser(&c) {
-				p.logf("Failed to set %s uid/gid - ignoring", keyword)
+				known = p.setUser(&c, p.word(w, 2), p.opt(w, 3))
+			} else {
+				known = p.defaultUser(&c)
+			}
+			if !known {
+				p.logf("Invalid user/group for %s %s - ignoring", keyword, p.word(w, 1))
 				return
 			}
 			f.Path, f.User, f.Group, f.UID, f.GID = p.word(w, 1), c.User, c.Group, c.UID, c.GID

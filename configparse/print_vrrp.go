@@ -250,7 +250,7 @@ func (o *printer) syncGroup(c *Config, g *vrrp.GroupConfig) {
 	o.tracks(c, [5][]vrrp.Track{g.TrackInterfaces, g.TrackScripts, g.TrackFiles, g.TrackProcesses, g.TrackBFD})
 	o.notify(&g.Notify)
 	o.onOff("smtp_alert", g.Notify.SMTPAlert, c.smtpDefault())
-	o.onOff("notify_priority_changes", g.Notify.PriorityChanges, c.Global.NotifyPriority)
+	o.onOff("notify_priority_changes", g.Notify.PriorityChanges, false)
 	o.close()
 }
 
@@ -291,11 +291,7 @@ func (o *printer) instance(c *Config, in *vrrp.InstanceConfig, g *vrrp.GroupConf
 	o.tracks(c, [5][]vrrp.Track{in.TrackInterfaces, in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFD})
 	o.notify(&in.Notify)
 	o.onOff("smtp_alert", in.Notify.SMTPAlert, c.smtpDefault())
-	changes := c.Global.NotifyPriority
-	if g != nil {
-		changes = g.Notify.PriorityChanges
-	}
-	o.onOff("notify_priority_changes", in.Notify.PriorityChanges, changes)
+	o.onOff("notify_priority_changes", in.Notify.PriorityChanges, c.Global.NotifyPriority || g != nil && g.Notify.PriorityChanges)
 	o.close()
 }
 

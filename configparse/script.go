@@ -56,16 +56,29 @@ func (p *parser) notifyScript(w words) *vrrp.Command {
 	}
 	if !q.has(2) {
 		if !p.defaultUser(&c) {
-			p.logf("Failed to set uid/gid for notify script %s - removing", c.Argv[0])
+			p.logf("Failed to set default user for %s script %s - ignoring", scriptKind(w), c.Argv[0])
 			return nil
 		}
 		return &c
 	}
 	if !p.setUser(&c, q.list[2].text, q.optional(3)) {
-		p.logf("Unable to set uid/gid for notify script '%s'", c.Text)
+		p.logf("Invalid user/group for %s script %s - ignoring", scriptKind(w), c.Argv[0])
 		return nil
 	}
 	return &c
+}
+
+// scriptKind is how messages call the script of a statement: "vrrp_notify_fifo"
+// for vrrp_notify_fifo_script, "startup", "quorum", "notify".
+func scriptKind(w words) string {
+	keyword := w.list[0].text
+	if kind, ok := strings.CutSuffix(keyword, "_script"); ok {
+		return kind
+	}
+	if strings.HasPrefix(keyword, "quorum") {
+		return "quorum"
+	}
+	return "notify"
 }
 
 // optional is word i or the empty word; unlike opt it leaves the column alone.
@@ -95,7 +108,7 @@ func (p *parser) setUser(c *vrrp.Command, user, group string) bool {
 	if p.env.User != nil {
 		u, ok := p.env.User(user)
 		if !ok {
-			p.logf("Couldn't find uid for '%s'", user)
+			p.logf("Script user '%s' does not exist", user)
 			return false
 		}
 		c.UID, c.GID = u.UID, u.GID
@@ -107,7 +120,7 @@ func (p *parser) setUser(c *vrrp.Command, user, group string) bool {
 	}
 	gid, ok := p.env.Group(name)
 	if !ok {
-		p.logf("Couldn't find gid for '%s'", name)
+		p.logf("Script group '%s' does not exist", name)
 	}
 	c.GID = gid
 	return ok

@@ -183,6 +183,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\d{10}\.\d{6}( \([A-Z][^)]*\))?`), "TIME"},
 	{regexp.MustCompile(`\(\w{3} \w{3} [ \d]\d [\d:.]+ \d{4}\)`), "(DATE)"},
 	{regexp.MustCompile(`Date: .*`), "Date"},
+	{regexp.MustCompile(`^\(Line \d+\) (Script user|Invalid user)`), "$1"}, // the original names no line
 	{ticks, "Timeticks"},
 	{onTheWire, "$2"},
 	{regexp.MustCompile(`delivered in \d+ usec|\d+ usec overdue`), "N usec"},
@@ -222,7 +223,6 @@ var excused = []struct{ file, side, line, why string }{
 	{"09-snmp/walk.txt", "", `\.5\.2\.6\.1\.11\.2\.1 = `, "vrrpAddressAdvertising of a version 3 instance: what the MIB says"},
 	{"09-snmp/walk.txt", "", `\.68\.1\.3\.1\.7\.2\.51 = `, "vrrpOperMasterIpAddr of a master: RFC 2787"},
 	{"11-command-line/help*", "+", `^--(keywords|socket|control-socket|json|peer)$`, "our own options"},
-	{"02-notify/console-D.log", "", `'a1'|fifo.sh( - ignoring|'$)`, "the words about a user that does not exist"},
 	{"02-notify/console-D.log", "-", `^Netlink: error: No such process`, "nothing is removed that is not there"},
 	{"02-notify/console-D.log", "+", `network is unreachable`, "mails while the interface is down"},
 	{"02-notify/console-D.log", "+", `fifo script terminated`, "it reads to the end"},
@@ -230,7 +230,6 @@ var excused = []struct{ file, side, line, why string }{
 	{"02-notify/vrrp-fifo.txt", "+", `STOP`, "the script sees the lines of the stop"},
 	{"02-notify/notify-argv.log", "-", `^ \[|^argc=509`, "two scripts wrote into one line"},
 	{"02-notify/smtp-dialogue.txt", "-", `^S: 220 mx.example.net ESMTP$`, "letters of the stop, begun and not sent"},
-	{"02-notify/*.data", "+", `^   Notify priority changes = yes`, "of a group: inherited from global_defs"},
 	{"04-tracking/console-D.log", "", `^\(VI_1\) Changing effective priority`, "the order of the first results is chance"},
 	{"04-tracking/console-D.log", "", `vrrp_track_file" is deprecated`, "we say the line of the file too"},
 	{"10-dbus/calls.txt", "-", `^total |^-rw`, "sizes"},
