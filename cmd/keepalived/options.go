@@ -110,7 +110,7 @@ func (r *request) flags(stderr io.Writer) *pflag.FlagSet {
 		}
 		r.Umask, r.UmaskSet = int(n), true
 	})
-	on("release-vips", "X", "Drop VIP on transition from signal", func() { r.ReleaseVIPs = true })
+	on("release-vips", "X", "Drop VIP on transition from signal (always so)", func() {})
 	on("dont-release-vrrp", "V", "Don't remove VRRP VIPs and VROUTEs on daemon stop", func() { r.DontReleaseVRRP = true })
 	on("dont-release-ipvs", "I", "Don't remove IPVS topology on daemon stop", func() { r.DontReleaseIPVS = true })
 	on("dont-respawn", "R", "Don't respawn child processes", func() { r.DontRespawn = true })

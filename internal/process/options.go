@@ -22,7 +22,6 @@ type Options struct {
 	Umask    int  // -u; meaningful if UmaskSet
 	UmaskSet bool // -u was given and wins over the keyword
 
-	ReleaseVIPs     bool // -X
 	DontReleaseVRRP bool // -V
 	DontReleaseIPVS bool // -I
 	DontRespawn     bool // -R
