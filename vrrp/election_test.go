@@ -112,9 +112,12 @@ func TestTimers(t *testing.T) {
 	}
 	for step := range 20000 {
 		x := &list[random(50)]
-		if random(3) == 0 {
+		switch random(6) {
+		case 0:
 			h.stop(x)
-		} else {
+		case 1:
+			h.remove(x)
+		default:
 			h.set(x, base.Add(time.Duration(random(100))))
 		}
 		var first *timer
@@ -129,8 +132,26 @@ func TestTimers(t *testing.T) {
 				first = y
 			}
 		}
-		if h.first() != first || len(h.heap) != armed {
-			t.Fatalf("step %d: first = %v of %d, want %v of %d", step, h.first(), len(h.heap), first, armed)
+		if h.first() != first {
+			t.Fatalf("step %d: first = %v of %d, want %v", step, h.first(), len(h.heap), first)
 		}
+		held := 0
+		for i, s := range h.heap {
+			if s.t.pos != i+1 {
+				t.Fatalf("step %d: slot %d holds a timer that is at %d", step, i, s.t.pos-1)
+			}
+			if s.t.armed() {
+				held++
+			}
+		}
+		if held != armed {
+			t.Fatalf("step %d: %d of %d armed timers in the heap", step, held, armed)
+		}
+	}
+	for i := range list {
+		h.remove(&list[i])
+	}
+	if len(h.heap) != 0 {
+		t.Errorf("%d slots left of removed timers", len(h.heap))
 	}
 }

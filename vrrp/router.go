@@ -184,10 +184,10 @@ func (r *Router) Stop(now time.Time, keep bool) {
 	}
 }
 
-// disarm stops every timer of an instance.
+// disarm stops every timer of an instance, for good.
 func (r *Router) disarm(in *instance) {
 	for _, t := range []*timer{&in.wake, &in.rogue, &in.second, &in.refresh, &in.lower, &in.extra} {
-		r.timers.stop(t)
+		r.timers.remove(t)
 	}
 }
 

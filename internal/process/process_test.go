@@ -2,7 +2,9 @@ package process
 
 import (
 	"errors"
+	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,6 +104,98 @@ func TestLoopLeavesTimerAlone(t *testing.T) {
 	l.Run()
 	if len(c.late) != 1 || c.late[0] < 0 {
 		t.Errorf("ticks came %v after their deadline, want one that is not early", c.late)
+	}
+}
+
+// TestLoopMissesNothing has posts, deadlines and a watched descriptor each
+// answered before the next comes, so that the loop goes to sleep between them:
+// a wake-up that is lost stops the test.
+func TestLoopMissesNothing(t *testing.T) {
+	const rounds = 5000
+	c := &ticker{interval: 20 * time.Microsecond, left: -1}
+	l, err := NewLoop(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.loop = l
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	heard := make(chan struct{})
+	if err := l.Watch(int(r.Fd()), func(time.Time) {
+		if n, err := unix.Read(int(r.Fd()), make([]byte, 1)); n != 1 {
+			t.Errorf("told to read, but there is nothing: %v", err)
+		}
+		heard <- struct{}{}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	for range 2 {
+		done.Go(func() {
+			answer := make(chan struct{})
+			for range rounds {
+				l.Post(func(time.Time) { go func() { answer <- struct{}{} }() })
+				<-answer
+			}
+		})
+	}
+	done.Go(func() {
+		for range rounds {
+			if _, err := w.Write([]byte{1}); err != nil {
+				t.Error(err)
+			}
+			<-heard
+		}
+	})
+	go func() {
+		done.Wait()
+		l.Post(func(now time.Time) { c.left, c.next = rounds, now })
+	}()
+	l.Run()
+	if len(c.late) != rounds {
+		t.Errorf("%d ticks, want %d", len(c.late), rounds)
+	}
+}
+
+// TestLoopUnwatch: what is not watched any more is not called, though it can
+// be read.
+func TestLoopUnwatch(t *testing.T) {
+	c := &ticker{}
+	l, err := NewLoop(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]*os.File
+	for i := range ends {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		if _, err := w.Write([]byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = r
+	}
+	calls := 0
+	for i, r := range ends {
+		other := int(ends[1-i].Fd())
+		if err := l.Watch(int(r.Fd()), func(time.Time) {
+			calls++
+			l.Unwatch(other)
+			l.TryPost(func(time.Time) { l.Stop() })
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Run()
+	if calls != 1 {
+		t.Errorf("%d calls, want only that which ended the other", calls)
 	}
 }
 

@@ -49,6 +49,7 @@ type daemon struct {
 	links       *linkTable
 	sockets     map[vrrp.SocketID]*socketSlot
 	socketOrder []vrrp.SocketID
+	in          batch
 	out         outbox
 	jobs        []job // of this pass, for the worker
 
@@ -143,7 +144,7 @@ func (d *daemon) Tick(now time.Time) {
 		if late := now.Sub(due); late >= 0 {
 			d.sched.note(late)
 			if late > stallLimit+time.Duration(len(d.socketOrder))*perSocket {
-				d.drainSockets()
+				d.drainSockets(now)
 				now = time.Now()
 			}
 		}

@@ -61,7 +61,8 @@ func (o *outbox) send(s *socket, down func(*socket) bool) {
 		flags |= unix.MSG_DONTROUTE
 	}
 	for done := 0; done < n; {
-		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.sendFD),
+		// Not a call that may block: the runtime need not prepare for one.
+		sent, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.sendFD),
 			uintptr(unsafe.Pointer(&o.msgs[done])), uintptr(n-done), flags, 0, 0)
 		if errno == unix.EINTR {
 			continue

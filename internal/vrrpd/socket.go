@@ -3,10 +3,6 @@ package vrrpd
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,11 +21,11 @@ const (
 // tosInternetControl is what adverts carry: precedence 6, RFC 791.
 const tosInternetControl = 0xc0
 
-// socket is the pair of raw sockets that the instances with one key share. A
-// goroutine reads the one and posts; the loop writes the other.
+// socket is the pair of raw sockets that the instances with one key share. The
+// loop reads the one and writes the other.
 //
-//	recv ──readLoop──> post(batch.run) ──> loop: Router.Receive
-//	loop: outbox ──sendmmsg──> send
+//	recv ──Loop.Watch──> batch: recvmmsg ──> Router.Receive
+//	Router ──SendAdvert──> outbox: sendmmsg ──> send
 type socket struct {
 	id      vrrp.SocketID
 	key     vrrp.SocketKey
@@ -37,17 +33,11 @@ type socket struct {
 	sendFD  int
 	recvFD  int
 	rcvbuf  int // as asked for
-	recv    *os.File
+	size    int // the longest packet to expect
 
 	deliver func(now time.Time, p *vrrp.Packet)
-	post    func(func(now time.Time)) bool
-	free    chan *batch
-	late    *batch // for drain; belongs to the loop
 
-	reading sync.Mutex // guards the order of packets between readLoop and drain
-	closed  atomic.Bool
-
-	pending []outgoing // adverts of this pass; belongs to the loop
+	pending []outgoing // adverts of this pass
 }
 
 // outgoing is one packet that waits for flush.
@@ -69,7 +59,7 @@ type socketOptions struct {
 // openSocket opens both sockets in the order of the original (vrrp.md 7.2 and
 // 7.3), so that no packet of another interface slips in between.
 func openSocket(want vrrp.Socket, o socketOptions) (*socket, error) {
-	s := &socket{id: want.ID, key: want.Key, ifindex: o.ifindex, rcvbuf: o.rcvbuf, sendFD: -1, recvFD: -1}
+	s := &socket{id: want.ID, key: want.Key, ifindex: o.ifindex, rcvbuf: o.rcvbuf, size: max(o.mtu, 1500), sendFD: -1, recvFD: -1}
 	var err error
 	if s.recvFD, err = openReader(want.Key, o); err != nil {
 		return nil, err
@@ -78,13 +68,6 @@ func openSocket(want vrrp.Socket, o socketOptions) (*socket, error) {
 		unix.Close(s.recvFD)
 		return nil, err
 	}
-	s.recv = os.NewFile(uintptr(s.recvFD), "vrrp")
-	size := max(o.mtu, 1500)
-	s.free = make(chan *batch, 2)
-	for range cap(s.free) {
-		s.free <- newBatch(s, size)
-	}
-	s.late = newBatch(s, size)
 	return s, nil
 }
 
@@ -256,63 +239,10 @@ func sockaddr(a netip.Addr, ifindex int) unix.Sockaddr {
 	return sa
 }
 
-// start begins to read.
-func (s *socket) start(post func(func(now time.Time)) bool, deliver func(now time.Time, p *vrrp.Packet)) {
-	s.post, s.deliver = post, deliver
-	go s.readLoop()
-}
-
-// close stops reading and closes both sockets. The kernel leaves the group.
+// close closes both sockets. The kernel leaves the group.
 func (s *socket) close() {
-	s.closed.Store(true)
-	s.recv.Close()
+	unix.Close(s.recvFD)
 	unix.Close(s.sendFD)
-}
-
-func (s *socket) readLoop() {
-	raw, err := s.recv.SyscallConn()
-	if err != nil {
-		return
-	}
-	for b := range s.free {
-		var errno syscall.Errno
-		err := raw.Read(func(fd uintptr) bool {
-			s.reading.Lock()
-			if errno = b.receive(int(fd)); errno == unix.EAGAIN {
-				s.reading.Unlock()
-				return false
-			}
-			return true
-		})
-		if err != nil {
-			return // closed
-		}
-		if errno != 0 {
-			s.reading.Unlock()
-			// ENETDOWN and the like: the interface's events tell the rest.
-			s.free <- b
-			continue
-		}
-		ok := s.post(b.run)
-		s.reading.Unlock()
-		if !ok {
-			return
-		}
-	}
-}
-
-// drain reads what has come in since and delivers it at once. Only the loop
-// calls it, when it was late: what peers said meanwhile comes before our own
-// deadlines. queued runs what readers have posted already.
-func (s *socket) drain(queued func()) {
-	for !s.reading.TryLock() {
-		queued() // the reader may be waiting for room in the queue
-	}
-	defer s.reading.Unlock()
-	queued()
-	for s.late.receive(s.recvFD) == 0 {
-		s.late.hand(time.Now())
-	}
 }
 
 func (k socketLine) String() string {

@@ -45,6 +45,7 @@ func (d *daemon) setSockets(now time.Time, want []vrrp.Socket) {
 func (d *daemon) closeSlot(s *socketSlot) {
 	if s.open != nil {
 		d.out.forget(s.open)
+		d.loop.Unwatch(s.open.recvFD)
 		s.open.close()
 		s.open = nil
 	}
@@ -70,6 +71,11 @@ func (d *daemon) openSlot(now time.Time, s *socketSlot, link int) {
 	l := d.links.byIndex[link]
 	o := socketOptions{ifindex: link, mtu: l.MTU, rcvbuf: d.rcvbuf(s.want, l.MTU)}
 	sock, err := openSocket(s.want, o)
+	if err == nil {
+		if err = d.loop.Watch(sock.recvFD, func(now time.Time) { d.hear(now, sock) }); err != nil {
+			sock.close()
+		}
+	}
 	if err != nil {
 		if s.failed != err.Error() {
 			s.failed = err.Error()
@@ -83,7 +89,7 @@ func (d *daemon) openSlot(now time.Time, s *socketSlot, link int) {
 		d.router.SocketFailed(now, s.want.ID, false)
 	}
 	s.open = sock
-	sock.start(d.loop.Post, d.receive)
+	sock.deliver = d.receive
 	logSocket(sock)
 }
 
@@ -106,11 +112,19 @@ func (d *daemon) rcvbuf(w vrrp.Socket, mtu int) int {
 
 func (d *daemon) receive(now time.Time, p *vrrp.Packet) { d.router.Receive(now, p) }
 
+// hear reads one batch from a socket. ENETDOWN and the like are no news: the
+// interface's events tell.
+func (d *daemon) hear(now time.Time, s *socket) {
+	if d.in.receive(s) == 0 {
+		d.in.deliver(now, s)
+	}
+}
+
 // drainSockets hears what peers said while the process did not run.
-func (d *daemon) drainSockets() {
+func (d *daemon) drainSockets(now time.Time) {
 	for _, id := range d.socketOrder {
 		if s := d.sockets[id].open; s != nil {
-			s.drain(d.loop.RunQueued)
+			d.in.drain(now, s)
 		}
 	}
 }

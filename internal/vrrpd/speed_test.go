@@ -92,8 +92,8 @@ func TestAdvertsCostNoMemory(t *testing.T) {
 		b.router.Drain()
 	}
 	listen := func() {
-		for in.late.receive(in.recvFD) == 0 {
-			in.late.hand(time.Now())
+		for b.in.receive(in) == 0 {
+			b.in.deliver(time.Now(), in)
 		}
 	}
 	listen()
