@@ -1,7 +1,6 @@
 package configparse
 
 import (
-	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -64,15 +63,6 @@ func anyRow(takes, help string, set func(*parser, *checkDraft, words)) row[check
 	return row[checkDraft]{takes: takes, help: help, acts: actsCheck, set: set}
 }
 
-// with gives a table of all rows of several.
-func with(tables ...block[checkDraft]) block[checkDraft] {
-	all := block[checkDraft]{}
-	for _, t := range tables {
-		maps.Copy(all, t)
-	}
-	return all
-}
-
 // scheduleRows say when a check runs and how it counts, connRows where to.
 var (
 	scheduleRows = block[checkDraft]{
@@ -88,7 +78,7 @@ var (
 	}
 	connRows = connBlock(func(k *checkDraft) *connDraft { return &k.conn })
 
-	tcpBlock = with(scheduleRows, connRows)
+	tcpBlock = joinBlocks(scheduleRows, connRows)
 )
 
 func setAlpha(p *parser, k *checkDraft, w words) {
@@ -201,7 +191,7 @@ func finishConnected(p *parser, k *checkDraft) {
 
 // SMTP_CHECK
 
-var smtpBlock = with(scheduleRows, connRows, block[checkDraft]{
+var smtpBlock = joinBlocks(scheduleRows, connRows, block[checkDraft]{
 	"helo_name": checkRow("STRING", "name to greet with", func(p *parser, k *checkDraft, w words) {
 		if !w.has(1) {
 			p.errorf("SMTP_CHECK helo name missing")
@@ -226,13 +216,13 @@ var smtpBlock = with(scheduleRows, connRows, block[checkDraft]{
 
 // hostBlock: what is said about the connection belongs to the host, what is
 // said about the schedule to the whole check.
-var hostBlock = with(scheduleRows, connBlock(func(k *checkDraft) *connDraft { return k.host }))
+var hostBlock = joinBlocks(scheduleRows, connBlock(func(k *checkDraft) *connDraft { return k.host }))
 
 // DNS_CHECK
 
 func newDNS() checkSpec { return &checker.DNSCheck{Type: checker.DNSTypeSOA} }
 
-var dnsBlock = with(scheduleRows, connRows, block[checkDraft]{
+var dnsBlock = joinBlocks(scheduleRows, connRows, block[checkDraft]{
 	"type": checkRow("A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "record type to ask for", func(p *parser, k *checkDraft, w words) {
 		name := p.word(w, 1)
 		for _, t := range checker.DNSTypes {
@@ -260,7 +250,7 @@ var dnsBlock = with(scheduleRows, connRows, block[checkDraft]{
 
 func newUDP() checkSpec { return &checker.UDPCheck{MaxReply: 255} }
 
-var udpBlock = with(scheduleRows, connRows, block[checkDraft]{
+var udpBlock = joinBlocks(scheduleRows, connRows, block[checkDraft]{
 	"payload": checkRow("HEX ...", "data to send", func(p *parser, k *checkDraft, w words) {
 		if !w.has(1) {
 			p.errorf("UDP_CHECK payload requires a payload")
@@ -340,7 +330,7 @@ func hexBytes(w words, wildcards bool) (data, mask []byte, ok bool) {
 
 // MISC_CHECK
 
-var miscCheckBlock = with(scheduleRows, block[checkDraft]{
+var miscCheckBlock = joinBlocks(scheduleRows, block[checkDraft]{
 	"misc_path": checkRow("SCRIPT", "command", setMiscPath),
 	"misc_timeout": checkRow("INT 0..4294", "seconds the command may take", func(p *parser, k *checkDraft, w words) {
 		n, ok := p.unsigned(w, 1, 0, 4294, lenient)

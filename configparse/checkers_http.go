@@ -20,7 +20,7 @@ type urlDraft struct {
 	compliant *bool
 }
 
-var httpBlock = with(scheduleRows, connRows, block[checkDraft]{
+var httpBlock = joinBlocks(scheduleRows, connRows, block[checkDraft]{
 	"nb_get_retry": checkRow("INT 0..4294967295", "old name of retry", func(p *parser, k *checkDraft, w words) {
 		p.errorf("nb_get_retry is deprecated - please use 'retry'")
 		countRow(0, "Invalid nb_get_retry value '%s'").set(p, &k.timers, w)
@@ -63,7 +63,7 @@ var httpBlock = with(scheduleRows, connRows, block[checkDraft]{
 		set: func(p *parser, k *checkDraft, _ words) { readURL(p, k, urlBlock) }},
 })
 
-var sslGetBlock = with(httpBlock, block[checkDraft]{
+var sslGetBlock = joinBlocks(httpBlock, block[checkDraft]{
 	"tls_compliant": checkRow("BOOL optional (bare = true)", "end with close_notify", func(p *parser, k *checkDraft, w words) {
 		p.setPlainBool(w, &k.http().TLSCompliant, "Invalid tls_compliant option %s")
 	}),

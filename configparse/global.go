@@ -1,6 +1,7 @@
 package configparse
 
 import (
+	"maps"
 	"math"
 	"net/netip"
 	"strings"
@@ -34,11 +35,13 @@ var globalBlock = joinBlocks(globalMail, globalScripts, globalFiles, globalProce
 
 // joinBlocks makes one table of several.
 func joinBlocks[T any](blocks ...block[T]) block[T] {
-	all := block[T]{}
+	rows := 0
 	for _, b := range blocks {
-		for k, r := range b {
-			all[k] = r
-		}
+		rows += len(b)
+	}
+	all := make(block[T], rows) // every process makes all tables at its start
+	for _, b := range blocks {
+		maps.Copy(all, b)
 	}
 	return all
 }

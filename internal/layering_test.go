@@ -22,7 +22,8 @@ var allowed = map[string][]string{
 	"internal/bfd":      {},
 	"ipvs":              {},
 	"internal/log":      {},
-	"internal/process":  {"internal/log"},
+	"internal/spare":    {},
+	"internal/process":  {"internal/log", "internal/spare"},
 	"checker":           {"ipvs"},
 	"configparse":       {"vrrp", "internal/bfd", "ipvs", "checker"},
 	"internal/kernel":   {"internal/process", "internal/log"},
@@ -36,7 +37,7 @@ var allowed = map[string][]string{
 	"internal/vrrpd":    {"internal/agentx", "internal/host", "vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/checkd":   {"internal/agentx", "internal/host", "ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/bfdd":     {"internal/host", "internal/bfd", "configparse", "internal/report", "internal/process", "internal/log", "internal/control"},
-	"internal/watchdog": {"vrrp", "configparse", "internal/host", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report"},
+	"internal/watchdog": {"vrrp", "configparse", "internal/host", "internal/script", "internal/notify", "internal/process", "internal/log", "internal/control", "internal/report", "internal/spare"},
 }
 
 // confined lists the third-party modules that only the named packages may import.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/spare"
 	"github.com/keepalived-go/keepalived/internal/watchdog"
 	"github.com/spf13/pflag"
 )
@@ -30,6 +31,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if diagnoses(args[1:]) {
 		return checkMain(args[2:], stdout, stderr)
+	}
+	if !spare.Wait() {
+		return process.ExitOK
 	}
 	process.IgnoreRTMin()
 	req, ok := parseOptions(args[1:], stderr)

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/spare"
 )
 
 // The roles of the processes of one daemon.
@@ -32,6 +34,7 @@ type Handover struct {
 	LogFile   string // this process's own log file; empty: none
 	Respawned bool   // the successor of a child that died
 	Has       []bool // which of the descriptors are there
+	Umask     int    // for a spare only: others have it from their parent
 }
 
 // Descriptors are the files that a child inherits; those that do not concern
@@ -54,6 +57,11 @@ func (d *Descriptors) all() []**os.File {
 // Env returns the environment entry and the extra files (exec.Cmd.ExtraFiles)
 // that make Inherit in the new process return h and d.
 func (h Handover) Env(d Descriptors) (env string, files []*os.File, err error) {
+	text, files, err := h.encode(d)
+	return HandoverEnv + "=" + string(text), files, err
+}
+
+func (h Handover) encode(d Descriptors) (text []byte, files []*os.File, err error) {
 	h.Has = nil
 	for _, f := range d.all() {
 		h.Has = append(h.Has, *f != nil)
@@ -61,33 +69,64 @@ func (h Handover) Env(d Descriptors) (env string, files []*os.File, err error) {
 			files = append(files, *f)
 		}
 	}
-	text, err := json.Marshal(h)
-	if err != nil {
-		return "", nil, fmt.Errorf("describe the child: %w", err)
+	if text, err = json.Marshal(h); err != nil {
+		return nil, nil, fmt.Errorf("describe the child: %w", err)
 	}
-	return HandoverEnv + "=" + string(text), files, nil
+	return text, files, nil
+}
+
+// ToSpare makes the spare process, if there is one, the child that h and d
+// describe, and returns its process id.
+func (h Handover) ToSpare(d Descriptors) (pid int, ok bool) {
+	// It was started before this process had set its own.
+	h.Umask = unix.Umask(0)
+	unix.Umask(h.Umask)
+	text, files, err := h.encode(d)
+	if err != nil {
+		return 0, false
+	}
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	return spare.Hand(text, fds)
 }
 
 // Inherit collects what the parent of this process handed over. It reports
 // false for a process that was not started by a parent of the same binary.
 func Inherit(options Options) (Child, bool, error) {
-	text, ok := os.LookupEnv(HandoverEnv)
-	if !ok {
-		return Child{}, false, nil
+	text, fds, wasSpare := spare.Handed()
+	if !wasSpare {
+		env, ok := os.LookupEnv(HandoverEnv)
+		if !ok {
+			return Child{}, false, nil
+		}
+		os.Unsetenv(HandoverEnv)
+		text = []byte(env)
 	}
-	os.Unsetenv(HandoverEnv)
 	var h Handover
-	if err := json.Unmarshal([]byte(text), &h); err != nil {
+	if err := json.Unmarshal(text, &h); err != nil {
 		return Child{}, true, fmt.Errorf("read %s: %w", HandoverEnv, err)
 	}
+	if wasSpare {
+		unix.Umask(h.Umask)
+	}
 	var d Descriptors
-	fd := 3
+	next := 0
 	for i, f := range d.all() {
-		if i < len(h.Has) && h.Has[i] {
-			unix.CloseOnExec(fd)
-			*f = os.NewFile(uintptr(fd), fmt.Sprintf("inherited %d", i))
-			fd++
+		if i >= len(h.Has) || !h.Has[i] {
+			continue
 		}
+		fd := 3 + next
+		if wasSpare {
+			if next == len(fds) {
+				break
+			}
+			fd = fds[next]
+		}
+		unix.CloseOnExec(fd)
+		*f = os.NewFile(uintptr(fd), fmt.Sprintf("inherited %d", i))
+		next++
 	}
 	if d.Config == nil || d.Parent == nil || d.Ready == nil {
 		return Child{}, true, errors.New("descriptors of the parent process are missing")

@@ -35,6 +35,7 @@ type scenarioInstance struct {
 	number int // from 0; decides VRID and addresses
 	dev    int
 	group  int // -1 = none
+	ipv6   bool
 }
 
 // Scenario returns the story of a seed.
@@ -113,8 +114,10 @@ func (g *scenario) instance(group int) {
 	in := scenarioInstance{dev: g.rnd.IntN(g.lans), number: g.made, group: group}
 	g.made++
 	in.name = fmt.Sprintf("I%d", g.made)
+	timing, election := g.timing(), ""
+	kind, ipv6 := g.kind()
+	in.ipv6 = ipv6
 	g.insts = append(g.insts, in)
-	timing, kind, election := g.timing(), g.kind(), ""
 	if group >= 0 {
 		if g.kinds[group] == "" {
 			g.kinds[group] = g.election()
@@ -143,7 +146,7 @@ func (g *scenario) timing() string {
 
 // kind is family, casting and authentication; it returns the words for the
 // i-th instance on a LAN.
-func (g *scenario) kind() func(i, lan int) string {
+func (g *scenario) kind() (words func(i, lan int) string, ipv6 bool) {
 	auth := pick(g, "", "", "", "", "pass=secret", "ah=secret", "hmac=k")
 	unicast, ipv6 := g.chance(0.2), g.chance(0.3)
 	extra := pick(g, "", "", "", " no_accept", " lower_no_advert garp_lower_repeat=0", " higher_advert", " skip_addr")
@@ -154,15 +157,7 @@ func (g *scenario) kind() func(i, lan int) string {
 		extra = ""
 	}
 	return func(i, lan int) string {
-		var vips []string
-		for v := range pick(g, 1, 1, 2, 3) {
-			if ipv6 {
-				vips = append(vips, fmt.Sprintf("fd99:%d::%x:%x/64", lan, i+1, v+1))
-			} else {
-				vips = append(vips, fmt.Sprintf("10.%d.%d.%d/24", 100+lan, i+1, v+1))
-			}
-		}
-		words := "vip=" + strings.Join(vips, ",") + extra
+		words := g.vips(i, lan, ipv6) + extra
 		if g.chance(0.2) {
 			words += fmt.Sprintf(" evip=10.%d.%d.200/32", 100+lan, i+1)
 		}
@@ -179,7 +174,20 @@ func (g *scenario) kind() func(i, lan int) string {
 			words += fmt.Sprintf(" v=2 int=%ds %s", g.scale, auth)
 		}
 		return words
+	}, ipv6
+}
+
+// vips are one to three addresses of the i-th instance on a LAN.
+func (g *scenario) vips(i, lan int, ipv6 bool) string {
+	var vips []string
+	for v := range pick(g, 1, 1, 2, 3) {
+		if ipv6 {
+			vips = append(vips, fmt.Sprintf("fd99:%d::%x:%x/64", lan, i+1, v+1))
+		} else {
+			vips = append(vips, fmt.Sprintf("10.%d.%d.%d/24", 100+lan, i+1, v+1))
+		}
 	}
+	return "vip=" + strings.Join(vips, ",")
 }
 
 // peers are all nodes' addresses; hearing of oneself does no harm.
@@ -220,7 +228,7 @@ func (g *scenario) election() string {
 			w += " preempt_delay=" + pick(g, "1s", "5s", "20s")
 		}
 		if script {
-			w += " script=" + pick(g, "s0", "s1") + pick(g, "", "", ":20", ":-30", ":50:reverse", ":-40:reverse", ":0:reverse")
+			w += " " + g.script()
 		}
 		if iface {
 			w += " iface=up0" + pick(g, "", ":-30", ":40")
@@ -228,6 +236,11 @@ func (g *scenario) election() string {
 		words = append(words, w)
 	}
 	return strings.Join(words, "|")
+}
+
+// script is what an instance tracks, with its weight.
+func (g *scenario) script() string {
+	return "script=" + pick(g, "s0", "s1") + pick(g, "", "", ":20", ":-30", ":50:reverse", ":-40:reverse", ":0:reverse")
 }
 
 // members are the names of a group's instances.
@@ -361,18 +374,43 @@ func (g *scenario) deleteVIP(n string) {
 }
 
 func (g *scenario) reload(n string) {
-	if in := pick(g, g.insts...); in.group < 0 {
-		switch g.rnd.IntN(4) {
-		case 0:
-			g.say("vi %s %s prio=%d", n, in.name, 1+g.rnd.IntN(254))
-		case 1:
-			g.say("vi %s %s evip=10.%d.%d.%d/32", n, in.name, 200+in.dev, in.number+1, 1+g.rnd.IntN(9))
+	in := pick(g, g.insts...)
+	prio := fmt.Sprintf("prio=%d", 1+g.rnd.IntN(254))
+	switch kind := g.rnd.IntN(6); {
+	case kind == 0 && in.group < 0:
+		g.say("vi %s %s %s", n, in.name, prio)
+	case kind == 1 && in.group < 0:
+		g.say("vi %s %s evip=10.%d.%d.%d/32", n, in.name, 200+in.dev, in.number+1, 1+g.rnd.IntN(9))
+	case kind == 2:
+		// Members of a group follow the same, also those to come; an owner
+		// follows nothing, so the priority changes as well.
+		names, words := []string{in.name}, prio+" "+pick(g, g.script(), g.script(), "script=-")
+		if in.group >= 0 {
+			names = g.members(in.group)
+			kinds := strings.Split(g.kinds[in.group], "|")
+			kinds[slices.Index(g.nodes, n)] += " " + words
+			g.kinds[in.group] = strings.Join(kinds, "|")
+		}
+		for _, name := range names {
+			g.say("vi %s %s %s", n, name, words)
 		}
 	}
 	g.say("reload %s", n)
 }
 
-// rollOut changes which instances and groups there are, and reloads one node
+// changeFamily gives an instance addresses of the other family. Until all have
+// done so, the old and the new are two instances that do not hear each other.
+func (g *scenario) changeFamily(in *scenarioInstance) {
+	in.ipv6 = !in.ipv6
+	words := "auth=none multicast v=3 " + g.vips(in.number, in.dev, in.ipv6)
+	if g.chance(0.2) {
+		words += " peer=" + g.peers(in.dev, in.ipv6)
+	}
+	g.say("vi * %s %s", in.name, words)
+}
+
+// rollOut changes which instances and groups there are, or an instance's family,
+// and reloads one node
 // after the other. Meanwhile they disagree, as they do when an operator does
 // so. Only when all run: see disturb.
 func (g *scenario) rollOut() {
@@ -388,10 +426,14 @@ func (g *scenario) rollOut() {
 	case len(all) > 0 && g.chance(0.5):
 		g.instance(group)
 		g.group(group, g.members(group))
+	case len(g.insts) < 2 && g.chance(0.5) && g.insts[0].group < 0:
+		g.changeFamily(&g.insts[0])
 	case g.chance(0.5) || len(g.insts) < 2:
 		g.instance(-1)
 	default:
-		if i := g.rnd.IntN(len(g.insts)); g.insts[i].group < 0 {
+		if i := g.rnd.IntN(len(g.insts)); g.insts[i].group < 0 && g.chance(0.6) {
+			g.changeFamily(&g.insts[i])
+		} else if g.insts[i].group < 0 {
 			g.say("vi * %s none", g.insts[i].name)
 			g.insts = slices.Delete(g.insts, i, i+1)
 		}

@@ -62,6 +62,7 @@ func finish(in *vrrp.InstanceConfig, c *vrrp.Config) {
 		in.Version = 3
 	}
 	if in.Version == 3 {
+		in.Auth = vrrp.AuthConfig{}
 		in.AdvertInterval = min(in.AdvertInterval, 40950*time.Millisecond)
 	}
 	if !in.Destination.IsValid() || in.Destination == c.Group4 || in.Destination == c.Group6 {
@@ -179,6 +180,13 @@ func setInstanceMore(in *vrrp.InstanceConfig, k, v string) (err error) {
 			}
 			in.Peers = append(in.Peers, vrrp.Peer{Addr: ip, MinTTL: uint8(lo), MaxTTL: uint8(hi), TTLGiven: a != w})
 		}
+	case "multicast":
+		in.Unicast, in.Peers = false, nil
+	case "auth":
+		if v != "none" {
+			return fmt.Errorf("unknown setting")
+		}
+		in.Auth, in.HMAC = vrrp.AuthConfig{}, nil
 	case "pass":
 		in.Auth = vrrp.AuthConfig{Type: vrrp.AuthPass}
 		copy(in.Auth.Password[:], v)
@@ -223,6 +231,9 @@ func setTracks(k, v string, l trackLists, g *vrrp.GARPConfig) (err error) {
 	lists := map[string]*[]vrrp.Track{"iface": l.iface, "script": l.script, "file": l.file, "process": l.process, "bfd": l.bfd}
 	if list := lists[k]; list != nil {
 		*list = nil
+		if v == "-" {
+			return nil
+		}
 		for _, w := range strings.Split(v, ",") {
 			f := strings.Split(w, ":")
 			t := vrrp.Track{Name: f[0], Reverse: len(f) > 2}

@@ -63,13 +63,7 @@ func (p *Parent) start(c *child) {
 	}
 	defer theirs.Close()
 	d.Control = theirs
-	env, files, err := h.Env(d)
-	if err != nil {
-		log.Err("%v", err)
-		return
-	}
-	files = append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, files...)
-	pid, err := process.Start(binary, p.args, append(os.Environ(), env), files)
+	pid, err := p.launch(h, d)
 	if err != nil {
 		delay, _ := c.limit.next(time.Now(), time.Now())
 		c.due = time.Now().Add(max(delay, time.Second))
@@ -84,6 +78,21 @@ func (p *Parent) start(c *child) {
 		status := process.Wait(pid)
 		p.post(func() { p.exited(c, status) })
 	}()
+}
+
+// launch makes the spare process the child, or starts one.
+func (p *Parent) launch(h process.Handover, d process.Descriptors) (pid int, err error) {
+	if h.Role == process.RoleVRRP {
+		if pid, ok := h.ToSpare(d); ok {
+			return pid, nil
+		}
+	}
+	env, files, err := h.Env(d)
+	if err != nil {
+		return 0, err
+	}
+	files = append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, files...)
+	return process.Start(binary, p.args, append(os.Environ(), env), files)
 }
 
 // connect replaces the connection over which the child answers questions.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,6 +162,56 @@ func TestAKilledChildIsRestarted(t *testing.T) {
 			t.Errorf("log lacks %q:\n%s", want, d.Output())
 		}
 	}
+}
+
+// children are the processes, also dead ones that nobody has waited for, whose
+// parent is the daemon.
+func (d *daemon) children() (pids []int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.PID()))
+	for _, path := range tasks {
+		b, _ := os.ReadFile(path)
+		for _, f := range strings.Fields(string(b)) {
+			n, _ := strconv.Atoi(f)
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// TestTheSpareProcess: the VRRP child of a foreground daemon is the process
+// that was started before the configuration was read, with the file mode mask
+// that it says; its successor is not. Where there is no VRRP none is left.
+func TestTheSpareProcess(t *testing.T) {
+	d := start(t, "global_defs {\n    umask 027\n}\n"+conf)
+	d.WaitOutput(patience, "(VI_1) Entering BACKUP STATE (init)")
+	first := d.pid("vrrp.pid")
+	if got := d.children(); !slices.Equal(got, []int{first}) {
+		t.Fatalf("children %v, want only VRRP's %d", got, first)
+	}
+	environment := func(pid int) string {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		return string(b)
+	}
+	if env := environment(first); !strings.Contains(env, "KEEPALIVED_GO_SPARE=") {
+		t.Errorf("the first VRRP child was started as %q", env)
+	}
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", first))
+	if !strings.Contains(string(status), "Umask:\t0027\n") {
+		t.Errorf("the spare has not taken over the mask: %s", status)
+	}
+	d.kill("vrrp.pid", syscall.SIGKILL)
+	var second int
+	nettest.Eventually(t, patience, "a successor", func() bool {
+		second = d.pid("vrrp.pid")
+		return second != first && environment(second) != ""
+	})
+	if env := environment(second); strings.Contains(env, "KEEPALIVED_GO_SPARE=") {
+		t.Errorf("the successor was started as %q", env)
+	}
+
+	none := start(t, "global_defs {\n    router_id lb1\n}\n")
+	none.WaitOutput(patience, "Warning - keepalived has no configuration to run")
+	nettest.Eventually(t, patience, "no child is left", func() bool { return len(none.children()) == 0 })
 }
 
 func TestDontRespawnEndsTheDaemon(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/keepalived-go/keepalived/internal/spare"
 )
 
 // enteredEnv tells a process that it already is in its network namespace.
@@ -42,6 +44,7 @@ func enterWith(name string, prepare func(name string) error) error {
 	if err := prepare(name); err != nil {
 		return err
 	}
+	spare.Drop() // it is not in the namespace, and the next program would not know of it
 	env := append(os.Environ(), enteredEnv+"="+name)
 	return fmt.Errorf("start again in namespace %s: %w", name, syscall.Exec(binary, os.Args, env))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/spare"
 )
 
 // pipe is one of the parent's pipes to or between its children.
@@ -65,6 +66,7 @@ func (p *Parent) run() int {
 			p.start(c)
 		}
 	}
+	spare.Drop() // if the configuration has no use for it
 	p.waiting = "Startup complete"
 	p.listenControl()
 	p.giveBack()
