@@ -3,6 +3,7 @@ package checker
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/keepalived-go/keepalived/ipvs"
@@ -112,7 +113,10 @@ func (s *ServiceConfig) String() string {
 // ServerName is the form of a real, sorry or virtual server in messages:
 // "[10.0.0.1]:tcp:80". The protocol is that of the virtual server.
 func ServerName(a netip.AddrPort, p ipvs.Protocol) string {
-	return fmt.Sprintf("[%s]:%s:%d", a.Addr(), p, a.Port())
+	var room [64]byte
+	b := a.Addr().AppendTo(append(room[:0], '['))
+	b = append(append(append(b, "]:"...), p.String()...), ':')
+	return string(strconv.AppendUint(b, uint64(a.Port()), 10))
 }
 
 // Timers are settings that a virtual server hands down to its real servers

@@ -31,6 +31,7 @@ func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
 		p.byID[s.id] = s
 	}
 
+	kept := map[*service][]*server{}
 	for _, o := range old {
 		n := p.byID[o.id]
 		if n == nil {
@@ -38,10 +39,12 @@ func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
 			continue
 		}
 		n.quorum, n.sorry = o.quorum, o.sorry
-		p.leave(o, n)
+		var gone []*server
+		kept[n], gone = partners(o.servers, n.cfg.Servers)
+		p.leave(o, n, gone)
 	}
 	for _, n := range p.services {
-		p.enter(n, oldByID[n.id])
+		p.enter(n, oldByID[n.id], kept[n])
 	}
 	p.changedAll()
 	for _, n := range p.services {
@@ -71,20 +74,44 @@ func (p *Pool) removeService(s *service) {
 	p.forgetService(s)
 }
 
-// leave takes out what virtual server o had and n has not: group entries,
-// servers, the sorry server.
-func (p *Pool) leave(o, n *service) {
+// partners gives for each server of a configuration the one that it was, nil
+// for a new one, and those of old that it lacks. The order seldom changes, so
+// the next one is looked at first.
+func partners(old []*server, now []ServerConfig) (was, gone []*server) {
+	was = make([]*server, len(now))
+	stays := make([]bool, len(old))
+	var index map[netip.AddrPort]int
+	next := 0
+	for i := range now {
+		k, ok := next, next < len(old) && old[next].cfg.Addr == now[i].Addr
+		if !ok && len(old) > 0 {
+			if index == nil {
+				index = make(map[netip.AddrPort]int, len(old))
+				for j, srv := range old {
+					index[srv.cfg.Addr] = j
+				}
+			}
+			k, ok = index[now[i].Addr]
+		}
+		if ok {
+			was[i], stays[k], next = old[k], true, k+1
+		}
+	}
+	for k, srv := range old {
+		if !stays[k] {
+			gone = append(gone, srv)
+		}
+	}
+	return was, gone
+}
+
+// leave takes out what virtual server o had and n has not: group entries, the
+// servers that are gone, the sorry server.
+func (p *Pool) leave(o, n *service, gone []*server) {
 	for _, e := range entriesOnlyIn(o.group, n.group) {
 		p.log(textEntryGone(o, e))
 	}
-	stays := map[netip.AddrPort]bool{}
-	for i := range n.cfg.Servers {
-		stays[n.cfg.Servers[i].Addr] = true
-	}
-	for _, srv := range o.servers {
-		if stays[srv.cfg.Addr] {
-			continue
-		}
+	for _, srv := range gone {
 		p.log(textServerGone(srv))
 		if srv.alive || srv.cfg.InhibitOnFailure {
 			p.log(textServerRemoved(srv))
@@ -110,32 +137,36 @@ func (p *Pool) leave(o, n *service) {
 	}
 }
 
-// enter builds the servers of n, carries over what o knew, and brings up what
-// is new. o is nil for a new virtual server.
-func (p *Pool) enter(n, o *service) {
+// enter builds the servers of n, carries over what those of o knew that they
+// were, and brings up what is new. o is nil for a new virtual server.
+func (p *Pool) enter(n, o *service, kept []*server) {
 	if o != nil && n.mark == 0 { // with a mark nothing is added: keepalived says nothing
 		for _, e := range entriesOnlyIn(n.group, o.group) {
 			p.log(textEntryNew(n, e))
 		}
 	}
-	known := map[netip.AddrPort]*server{}
-	if o != nil {
-		for _, srv := range o.servers {
-			known[srv.cfg.Addr] = srv
-		}
+	if o == nil {
+		kept = make([]*server, len(n.cfg.Servers))
 	}
+	n.servers = make([]*server, len(n.cfg.Servers))
+	servers := make([]server, len(n.cfg.Servers)) // in one piece
 	for i := range n.cfg.Servers {
-		c := &n.cfg.Servers[i]
-		srv := &server{svc: n, cfg: c, base: c.Weight, name: ServerName(c.Addr, n.cfg.Protocol), since: p.now}
-		was := known[c.Addr]
+		c, was := &n.cfg.Servers[i], kept[i]
+		srv := &servers[i]
+		*srv = server{svc: n, cfg: c, base: c.Weight, since: p.now}
 		if was != nil {
 			srv.alive, srv.since = was.alive, was.since
 		}
+		if was != nil && o.cfg.Protocol == n.cfg.Protocol {
+			srv.name = was.name
+		} else {
+			srv.name = ServerName(c.Addr, n.cfg.Protocol)
+		}
 		p.buildChecks(srv, was)
-		n.servers = append(n.servers, srv)
+		n.servers[i] = srv
 	}
-	for _, srv := range n.servers {
-		p.settle(srv, known[srv.cfg.Addr])
+	for i, srv := range n.servers {
+		p.settle(srv, kept[i])
 	}
 	p.weigh(n, true)
 }

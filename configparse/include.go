@@ -134,7 +134,11 @@ func (l *lexer) openFile(p *pendingFile) *fileSource {
 	if strings.Contains(p.name, "/") {
 		dir = path.Dir(full)
 	}
-	return &fileSource{ref: &fileRef{name: p.name, dir: dir, included: p.included}, data: data,
+	text := string(data)
+	if !l.child {
+		l.record = slices.Grow(l.record, strings.Count(text, "\n"))
+	}
+	return &fileSource{ref: &fileRef{name: p.name, dir: dir, included: p.included}, data: text,
 		back: l.at, dir: l.dir, checks: l.checks}
 }
 

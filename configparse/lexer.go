@@ -1,7 +1,6 @@
 package configparse
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"strings"
@@ -128,7 +127,7 @@ func (l *lexer) line(s string, raw bool) {
 		}
 		return
 	}
-	if strings.IndexByte("@$~", first(s)) >= 0 {
+	if c := first(s); c == '@' || c == '$' || c == '~' {
 		s = l.condition(s)
 		if l.define(s) || l.repeat(s) {
 			return
@@ -137,7 +136,7 @@ func (l *lexer) line(s string, raw bool) {
 	if strings.IndexByte(s, '$') >= 0 {
 		var changed bool
 		if s, changed = l.substitute(s); changed {
-			s = l.withoutComment(strings.TrimLeft(s, blanks))
+			s = l.withoutComment(trimBlanks(s))
 		}
 	}
 	if kind, pattern, ok := isInclude(s); ok {
@@ -166,7 +165,7 @@ func (l *lexer) insideExpansion() bool {
 
 // trim does what is done to a line of a file before anything else.
 func (l *lexer) trim(s string) string {
-	body := strings.TrimLeft(s, blanks)
+	body := trimBlanks(s)
 	l.at.column += int32(len(s) - len(body))
 	return l.withoutComment(body)
 }
@@ -191,7 +190,7 @@ func first(s string) byte {
 // original's buffer.
 type fileSource struct {
 	ref  *fileRef
-	data []byte
+	data string // lines and words are parts of it: it is never copied
 	line int32
 
 	// What was in force outside, put back at the end.
@@ -203,7 +202,7 @@ type fileSource struct {
 func (f *fileSource) next(l *lexer) (string, bool, bool) {
 	for len(f.data) > 0 {
 		chunk := f.data[:min(len(f.data), maxLine)]
-		end := bytes.IndexByte(chunk, '\n')
+		end := strings.IndexByte(chunk, '\n')
 		if end >= 0 {
 			chunk = chunk[:end+1]
 		}
@@ -213,11 +212,15 @@ func (f *fileSource) next(l *lexer) (string, bool, bool) {
 		switch {
 		case end < 0 && len(chunk) == maxLine:
 			l.message(GeneralError, "line too long - ignoring")
-		case bytes.IndexByte(chunk, 0) >= 0:
+		case strings.IndexByte(chunk, 0) >= 0:
 			l.message(GeneralError, "configuration appears to have embedded NULs - ignoring line")
 		default:
 			l.at.line = f.line
-			return string(bytes.TrimRight(chunk, "\r\n")), true, true
+			n := len(chunk)
+			for n > 0 && (chunk[n-1] == '\n' || chunk[n-1] == '\r') {
+				n--
+			}
+			return chunk[:n], true, true
 		}
 	}
 	return "", false, false
@@ -249,7 +252,7 @@ func readRecording(first *lexer) []item {
 	l := newLexer(first.open, first.env)
 	l.child = true
 	l.push(&recording{lines: first.record})
-	items := make([]item, 0, len(first.record)+len(first.record)/4)
+	items := make([]item, 0, 2*len(first.record)) // most lines have one, or two with a brace
 	for {
 		it, ok := l.next()
 		if !ok {

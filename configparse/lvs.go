@@ -318,11 +318,12 @@ func setFamily(p *parser, s *serviceDraft, w words) {
 
 func setScheduler(p *parser, s *serviceDraft, w words) {
 	name := p.word(w, 1)
-	if !slices.Contains(ipvs.Schedulers, name) {
+	i := slices.Index(ipvs.Schedulers, name)
+	if i < 0 {
 		p.errorf("Invalid lvs_scheduler '%s' - ignoring", name)
 		return
 	}
-	s.cfg.Options.Scheduler = name
+	s.cfg.Options.Scheduler = ipvs.Schedulers[i] // not name, which holds the whole file in memory
 }
 
 func setProtocol(p *parser, s *serviceDraft, w words) {

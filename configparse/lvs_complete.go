@@ -1,6 +1,7 @@
 package configparse
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"slices"
@@ -51,8 +52,9 @@ func (d *lvsDraft) complete(defaults lvsDefaults, say report, examine func()) ch
 		s.check(c.Group(s.cfg.Group), say)
 	}
 	examine()
-	for _, s := range kept {
-		c.Services = append(c.Services, s.complete(defaults))
+	c.Services = make([]checker.ServiceConfig, len(kept))
+	for i, s := range kept {
+		c.Services[i] = s.complete(defaults)
 	}
 	return c
 }
@@ -106,10 +108,13 @@ func (s *serviceDraft) complete(defaults lvsDefaults) checker.ServiceConfig {
 	if s.sorry != nil {
 		c.Sorry = &checker.SorryServer{Addr: s.sorry.addr, Forward: *s.sorry.forward, Inhibit: s.sorry.inhibit}
 	}
-	for _, r := range s.servers {
-		c.Servers = append(c.Servers, r.complete(s, defaults))
+	c.Servers = make([]checker.ServerConfig, len(s.servers))
+	for i, r := range s.servers {
+		r.complete(&c.Servers[i], s, defaults)
 	}
-	c.Servers = uniqueServers(c.Servers)
+	if s.portsSet {
+		c.Servers = uniqueServers(c.Servers)
+	}
 	return c
 }
 
@@ -180,6 +185,11 @@ func (s *serviceDraft) markFamily() {
 
 // removeDuplicates drops the second of two servers with one address and port.
 func (s *serviceDraft) removeDuplicates(say report) {
+	if slices.IsSortedFunc(s.servers, func(a, b *serverDraft) int {
+		return cmp.Or(a.cfg.Addr.Compare(b.cfg.Addr), -1) // equal ones are out of order too
+	}) {
+		return // as most lists are
+	}
 	seen := make(map[netip.AddrPort]bool, len(s.servers))
 	s.servers = slices.DeleteFunc(s.servers, func(r *serverDraft) bool {
 		if seen[r.cfg.Addr] {
@@ -275,15 +285,16 @@ func (s *serviceDraft) checkPorts(g *checker.Group, say report) {
 	c := &s.cfg
 	for _, r := range s.servers {
 		port := r.cfg.Addr.Port()
-		name := checker.ServerName(r.cfg.Addr, c.Protocol)
+		name := func() string { return checker.ServerName(r.cfg.Addr, c.Protocol) }
 		switch {
-		case r.forward.Method == ipvs.NAT && (port != 0 || c.Target == checker.ByMark):
+		case r.forward.Method == ipvs.NAT && (port != 0 || c.Target == checker.ByMark), port == c.Addr.Port():
 			continue
 		case c.Target == checker.ByMark && port != 0:
-			say(GeneralError, "WARNING - fwmark virtual server %s, real server %s has port specified - clearing", c, name)
+			say(GeneralError, "WARNING - fwmark virtual server %s, real server %s has port specified - clearing", c, name())
 		case port != 0 && port != c.Addr.Port():
-			say(GeneralError, "WARNING - virtual server %s and real server %s ports don't match - resetting", c, name)
+			say(GeneralError, "WARNING - virtual server %s and real server %s ports don't match - resetting", c, name())
 		}
+		s.portsSet = true
 		r.cfg.Addr = netip.AddrPortFrom(r.cfg.Addr.Addr(), c.Addr.Port())
 	}
 	if s.sorry == nil {
@@ -351,9 +362,9 @@ func (t timersDraft) resolve() checker.Timers {
 }
 
 // complete fills in what the real server takes over from its service.
-func (r *serverDraft) complete(s *serviceDraft, defaults lvsDefaults) checker.ServerConfig {
+func (r *serverDraft) complete(c *checker.ServerConfig, s *serviceDraft, defaults lvsDefaults) {
 	timers := r.timers.or(s.timers)
-	c := r.cfg
+	*c = r.cfg
 	c.NotifyUp, c.NotifyDown = checkerCommand(r.notifyUp), checkerCommand(r.notifyDown)
 	c.Forward = *r.forward
 	c.Timers = timers.resolve()
@@ -364,5 +375,4 @@ func (r *serverDraft) complete(s *serviceDraft, defaults lvsDefaults) checker.Se
 	for _, k := range r.checks {
 		c.Checks = append(c.Checks, k.complete(s, r, timers, defaults)...)
 	}
-	return c
 }

@@ -29,6 +29,8 @@ type serviceDraft struct {
 	alert   *bool
 	sorry   *sorryDraft
 	servers []*serverDraft
+	// portsSet: the port of some server was changed to that of the service.
+	portsSet bool
 
 	quorumUp, quorumDown *vrrp.Command
 

@@ -45,7 +45,7 @@ type item struct {
 // Quotes hide # and !, and inside them a backslash hides the quote; outside, a
 // backslash protects a comment character and is dropped.
 func uncomment(s string) (string, bool) {
-	if !strings.ContainsAny(s, "\"#!\\") {
+	if !hasComment(s) {
 		return s, false
 	}
 	var b []byte // only when something was dropped
@@ -67,11 +67,33 @@ func uncomment(s string) (string, bool) {
 	return string(append(b, s[start:]...)), quoted
 }
 
+// hasComment tells whether there is anything in s that uncomment looks at.
+func hasComment(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '"', '#', '!', '\\':
+			return true
+		}
+	}
+	return false
+}
+
 const blanks = " \t"
+
+// trimBlanks removes blanks from the beginning: strings.TrimLeft costs a
+// multiple for each line.
+func trimBlanks(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
+}
 
 // trimEnd removes blanks from the end of a line, also those before a final backslash.
 func trimEnd(s string) string {
-	s = strings.TrimRight(s, blanks)
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
 	if strings.HasSuffix(s, "\\") {
 		if body := strings.TrimRight(s[:len(s)-1], blanks); len(body) < len(s)-1 {
 			return body + "\\"

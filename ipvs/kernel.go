@@ -20,6 +20,8 @@ import (
 type Kernel struct {
 	c   *conn
 	lib cloudflare.Client
+	opt int    // socket for what socket options tell
+	buf []byte // for their answers
 }
 
 // ErrMissing says that the kernel has no IPVS and the module could not be
@@ -70,52 +72,22 @@ func open() (*Kernel, error) {
 		c.close()
 		return nil, fmt.Errorf("open IPVS library: %w", err)
 	}
-	return &Kernel{c: c, lib: lib}, nil
+	opt, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		opt = -1 // netlink tells the same
+	}
+	return &Kernel{c: c, lib: lib, opt: opt}, nil
 }
 
 // Close ends the connection; the table stays.
 func (k *Kernel) Close() {
 	k.c.close()
+	if k.opt >= 0 {
+		unix.Close(k.opt)
+	}
 	if c, ok := k.lib.(interface{ Close() error }); ok {
 		c.Close()
 	}
-}
-
-// Dump reads the whole table. An empty table is no error.
-func (k *Kernel) Dump() ([]Service, error) {
-	var all []Service
-	k.c.begin(k.c.family, cmdGetService, unix.NLM_F_DUMP)
-	k.c.end()
-	err := k.c.exchange(func(p []byte) error {
-		s, err := parseService(p)
-		all = append(all, s)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list IPVS services: %w", err)
-	}
-	for i := range all {
-		if all[i].Servers, err = k.servers(all[i].Key); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func (k *Kernel) servers(key Key) ([]Server, error) {
-	var all []Server
-	k.c.begin(k.c.family, cmdGetDest, unix.NLM_F_DUMP)
-	k.c.out = appendNest(k.c.out, attrService, func(b []byte) []byte { return appendKey(b, key) })
-	k.c.end()
-	err := k.c.exchange(func(p []byte) error {
-		s, err := parseServer(p, key.Family)
-		all = append(all, s)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list IPVS servers of %s: %w", key, err)
-	}
-	return all, nil
 }
 
 // Do performs the operations in order, many in one system call. Each that the
@@ -138,6 +110,9 @@ func (k *Kernel) Do(ops []Op, failed func(i int, f *Fault)) error {
 			return err
 		}
 		err := k.c.acknowledge(first, k.c.seq, func(i int, err error) {
+			if err == nil {
+				return
+			}
 			op := ops[start+i]
 			var f *Fault
 			if errors.As(k.fault(commandOf(op.Verb), op.Object(), err), &f) {

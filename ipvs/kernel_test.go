@@ -289,3 +289,42 @@ func TestKernelTenThousandServers(t *testing.T) {
 	do(t, k, Plan(have, nil))
 	t.Logf("removed in %s", time.Since(begin))
 }
+
+// The servers of a plain service come by socket option, the others by netlink:
+// both tell the same, in the order in which the servers were added.
+func TestKernelDumpsTheSameBothWays(t *testing.T) {
+	k := openKernel(t)
+	ap := netip.MustParseAddrPort
+	servers := []Server{
+		{Addr: ap("10.98.0.9:80"), Weight: 1, Upper: 10, Lower: 5},
+		{Addr: ap("10.98.0.1:80"), Weight: 0, Forward: DR},
+		{Addr: ap("10.98.0.1:8080"), Weight: MaxWeight},
+	}
+	want := append(everyKind(),
+		Service{Key: AddrKey(TCP, ap("10.99.0.20:443")), Options: Options{Scheduler: "wlc"}, Servers: servers},
+		Service{Key: AddrKey(UDP, ap("10.99.0.20:443")), Options: Options{Scheduler: "wlc"}, Servers: servers[:1]},
+		Service{Key: MarkKey(IPv4, 20), Options: Options{Scheduler: "wlc"}, Servers: servers[1:]})
+	do(t, k, Plan(nil, want))
+	counts := k.counts(len(want))
+	for _, s := range want {
+		n, counted := counts[s.Key]
+		if counted != (s.Family == IPv4) || counted && n != len(s.Servers) {
+			t.Errorf("%s has %d servers, %v by socket option, want %d", s.Key, n, counted, len(s.Servers))
+		}
+		got, err := k.serversByOption(s.Key, n)
+		slices.Reverse(got)
+		plain := !slices.ContainsFunc(s.Servers, func(s Server) bool { return s.Forward == TUN })
+		if s.Family == IPv4 && plain && (err != nil || !slices.Equal(got, s.Servers)) {
+			t.Errorf("%s by socket option: %v, %v, want %v", s.Key, got, err, s.Servers)
+		}
+		if !plain && !errors.Is(err, errIncomplete) {
+			t.Errorf("%s has tunnels, and the socket option is trusted: %v", s.Key, err)
+		}
+	}
+	fast := dump(t, k)
+	unix.Close(k.opt)
+	k.opt = -1
+	if d := cmp.Diff(dump(t, k), fast, equateTables); d != "" {
+		t.Errorf("netlink and socket option differ:\n%s", d)
+	}
+}

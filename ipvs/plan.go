@@ -78,26 +78,51 @@ func Plan(have, want []Service) []Op {
 
 // planServers appends what turns the servers of h into those of w.
 func planServers(h, w *Service, create, change, remove []Op) (c, ch, r []Op) {
-	present := make(map[netip.AddrPort]Server, len(h.Servers))
-	for _, s := range h.Servers {
-		present[s.Addr] = s
-	}
+	old := finder{list: h.Servers}
+	stays := make([]bool, len(h.Servers))
 	for _, s := range w.Servers {
-		old, ok := present[s.Addr]
+		i, ok := old.find(s.Addr)
 		switch {
 		case !ok:
 			create = append(create, Op{Verb: AddServer, Service: w.Key, Server: s})
-		case old.normal() != s.normal():
+			continue
+		case h.Servers[i] != s && h.Servers[i].normal() != s.normal():
 			change = append(change, Op{Verb: EditServer, Service: w.Key, Server: s})
 		}
-		delete(present, s.Addr)
+		stays[i] = true
 	}
-	for _, s := range h.Servers {
-		if _, left := present[s.Addr]; left {
+	for i, s := range h.Servers {
+		if !stays[i] {
 			remove = append(remove, Op{Verb: DeleteServer, Service: w.Key, Server: s})
 		}
 	}
 	return create, change, remove
+}
+
+// finder finds servers by address. Two lists of one service nearly always have
+// the same order, so it looks at the next one first, and makes an index only
+// when that is another.
+type finder struct {
+	list  []Server
+	next  int
+	index map[netip.AddrPort]int
+}
+
+func (f *finder) find(a netip.AddrPort) (i int, ok bool) {
+	i, ok = f.next, f.next < len(f.list) && f.list[f.next].Addr == a
+	if !ok && len(f.list) > 0 {
+		if f.index == nil {
+			f.index = make(map[netip.AddrPort]int, len(f.list))
+			for k, s := range f.list {
+				f.index[s.Addr] = k
+			}
+		}
+		i, ok = f.index[a]
+	}
+	if ok {
+		f.next = i + 1
+	}
+	return i, ok
 }
 
 // normal removes what has no effect, so that equal services compare equal.

@@ -17,6 +17,10 @@ import (
 // stopWait is how long scripts and mails of a stop are waited for.
 const stopWait = time.Second
 
+// restingGC is the garbage that the process allows itself: checks allocate next
+// to nothing, so a tight heap costs no time.
+const restingGC = 50
+
 // daemon is the checker process. Everything in it belongs to the loop, except
 // where a field says otherwise.
 type daemon struct {
@@ -42,6 +46,7 @@ type daemon struct {
 	snmp     snmp
 	meter    *meter // for other goroutines
 	own      process.Settings
+	heap     process.Heap
 	reloads  int
 	state    stateFile // for a successor
 
@@ -51,7 +56,7 @@ type daemon struct {
 // Main is the checker process from its start to its end. It returns the exit
 // status.
 func Main(c process.Child) int {
-	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter()}
+	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter(), heap: process.Heap{Percent: restingGC}}
 	signals := c.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status

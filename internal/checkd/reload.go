@@ -2,7 +2,6 @@ package checkd
 
 import (
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/keepalived-go/keepalived/checker"
@@ -24,6 +23,7 @@ func (d *daemon) reload(now time.Time) {
 	conf, status := d.load()
 	if status >= 0 {
 		log.Err("The new configuration cannot be used, the old one stays in force")
+		d.heap.Rest()
 		d.child.Ready()
 		return
 	}
@@ -74,10 +74,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	if first && d.child.Options.DumpConf {
 		log.Lines(d.data())
 	}
-	// Parsing leaves many times the memory behind that the checks need, and these
-	// allocate next to nothing: a tighter heap costs no time.
-	debug.SetGCPercent(50)
-	debug.FreeOSMemory()
+	d.heap.Rest()
 }
 
 func (d *daemon) ipvsNamespaceOf(first bool) string {

@@ -1,7 +1,6 @@
 package checkd
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"runtime"
@@ -51,6 +50,7 @@ func (d *daemon) start() int {
 // of the checker pass. It returns -1, or the exit status of a process that
 // cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
+	d.heap.Read()
 	b, err := d.child.Config()
 	if err != nil {
 		log.Err("%v", err)
@@ -70,7 +70,7 @@ func (d *daemon) load() (*configparse.Config, int) {
 	if conf.Failed[configparse.Checker] {
 		return conf, process.ExitConfig
 	}
-	d.state.file, d.state.conf = d.child.State, sha256.Sum256(b)
+	d.state.file, d.state.conf = d.child.State, fingerprint(b)
 	return conf, -1
 }
 

@@ -1,7 +1,6 @@
 package checkd
 
 import (
-	"crypto/sha256"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ func stateFiles(t *testing.T) (old, next *stateFile) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	conf := sha256.Sum256([]byte("a configuration"))
+	conf := fingerprint([]byte("a configuration"))
 	return &stateFile{file: f, conf: conf}, &stateFile{file: f, conf: conf}
 }
 
@@ -42,7 +41,7 @@ func TestStateReachesTheSuccessorOnce(t *testing.T) {
 func TestStateIsOnlyForTheSameConfiguration(t *testing.T) {
 	old, next := stateFiles(t)
 	old.save(start, 1, says("x"))
-	next.conf = sha256.Sum256([]byte("another configuration"))
+	next.conf = fingerprint([]byte("another configuration"))
 	if b := next.read(); b != nil {
 		t.Errorf("it reads %q", b)
 	}

@@ -135,11 +135,17 @@ func (t *table) list() []ipvs.Service {
 	return all
 }
 
-// set makes the whole table what is wanted.
+// set makes the whole table what is wanted. The services are the table's from
+// then on.
 func (t *table) set(now time.Time, want []ipvs.Service) {
-	if t.k != nil {
-		t.exec(now, ipvs.Plan(t.list(), want))
+	if t.k == nil {
+		return
 	}
+	t.exec(now, ipvs.Plan(t.list(), want), func() {
+		clear(t.have)
+		t.order = t.order[:0]
+		t.take(want)
+	})
 }
 
 // setPart makes the named services what is wanted and leaves the others.
@@ -153,20 +159,37 @@ func (t *table) setPart(now time.Time, want []ipvs.Service) {
 			have = append(have, *s)
 		}
 	}
-	t.exec(now, ipvs.Plan(have, want))
+	t.exec(now, ipvs.Plan(have, want), func() { t.take(want) })
+}
+
+// take notes that the kernel has these services.
+func (t *table) take(list []ipvs.Service) {
+	for i := range list {
+		s := &list[i]
+		if t.have[s.Key] == nil {
+			t.order = append(t.order, s.Key)
+		}
+		t.have[s.Key] = s
+	}
 }
 
 // flush empties the whole table, also of what others put there.
 func (t *table) flush(now time.Time) {
-	if t.k != nil {
-		t.exec(now, []ipvs.Op{{Verb: ipvs.Flush}})
+	if t.k == nil {
+		return
 	}
+	t.exec(now, []ipvs.Op{{Verb: ipvs.Flush}}, func() {
+		clear(t.have)
+		t.order = nil
+	})
 }
 
-// exec does operations and keeps have true. A server that vanished is added
-// instead of changed, as keepalived does.
-func (t *table) exec(now time.Time, ops []ipvs.Op) {
+// exec does operations and keeps have true: all says that every one was done,
+// which is the rule. A server that vanished is added instead of changed, as
+// keepalived does.
+func (t *table) exec(now time.Time, ops []ipvs.Op, all func()) {
 	if len(ops) == 0 {
+		all()
 		return
 	}
 	t.changes++
@@ -174,6 +197,10 @@ func (t *table) exec(now time.Time, ops []ipvs.Op) {
 	err := t.k.Do(ops, func(i int, f *ipvs.Fault) { refused[i] = f })
 	if err != nil {
 		t.broken(now, err)
+		return
+	}
+	if len(refused) == 0 && len(t.said) == 0 {
+		all()
 		return
 	}
 	var again []ipvs.Op
@@ -189,7 +216,11 @@ func (t *table) exec(now time.Time, ops []ipvs.Op) {
 			t.refused(now, op, f)
 		}
 	}
-	t.exec(now, again)
+	t.exec(now, again, func() {
+		for _, op := range again {
+			t.done(op)
+		}
+	})
 }
 
 // refused logs what the kernel would not do and sees to it that it is tried
@@ -221,17 +252,12 @@ func (t *table) broken(now time.Time, err error) {
 	t.retry = now.Add(brokenPause)
 }
 
-// done notes an operation that succeeded.
+// done notes an operation that succeeded while others were refused.
 func (t *table) done(op ipvs.Op) {
 	if len(t.said) > 0 {
 		r := refusal{op.Verb, op.Service, op.Server}
 		r.server.Weight = 0
 		delete(t.said, r)
-	}
-	if op.Verb == ipvs.Flush {
-		clear(t.have)
-		t.order = nil
-		return
 	}
 	s := t.have[op.Service]
 	if s == nil {
@@ -299,7 +325,7 @@ func (t *table) compare(now time.Time, changes uint64, dump []ipvs.Service) bool
 	if said > strangeLines {
 		log.Info("IPVS: and %d more changes by another program, put right", said-strangeLines)
 	}
-	t.exec(now, ops)
+	t.exec(now, ops, func() {}) // have is what was wanted
 	return true
 }
 

@@ -189,8 +189,9 @@ func TestTableOfTenThousandChangesOneServer(t *testing.T) {
 		{"one more", append(slices.Clone(all), backend(200, 1))},
 	} {
 		k.calls = 0
-		want[50].Servers = tt.servers
-		tb.set(start, want)
+		next := slices.Clone(want) // those of before are the table's
+		next[50].Servers = tt.servers
+		tb.set(start, next)
 		if k.calls != 1 {
 			t.Errorf("%s: %d netlink requests, want 1", tt.name, k.calls)
 		}

@@ -27,6 +27,9 @@ import (
 // from a terminal or a script, has put into the background.
 const detachedEnv = "KEEPALIVED_GO_DETACHED"
 
+// restingGC is the garbage that the parent allows itself at rest.
+const restingGC = 100
+
 // Main is the parent process. It returns the daemon's exit status.
 func Main(options process.Options, logging log.Options) int {
 	logging.Ident = "Keepalived"
@@ -40,7 +43,8 @@ func Main(options process.Options, logging log.Options) int {
 	} else {
 		greet()
 	}
-	p := &Parent{options: options, args: os.Args, pid: os.Getpid()}
+	p := &Parent{options: options, args: os.Args, pid: os.Getpid(), heap: process.Heap{Percent: restingGC}}
+	p.heap.Read()
 	p.reading = read(options)
 	if !again {
 		p.reading.sayFiles(options)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -45,7 +44,7 @@ type Parent struct {
 	waiting  string // "Startup complete" or "Reload complete", when all children are ready
 	queued   bool   // a reload was asked for while children were busy
 	schedule schedule
-	freeing  *time.Timer // see giveBack
+	heap     process.Heap
 }
 
 // run is the parent from the moment its configuration is read. It returns the
@@ -69,7 +68,7 @@ func (p *Parent) run() int {
 	spare.Drop() // if the configuration has no use for it
 	p.waiting = "Startup complete"
 	p.listenControl()
-	p.giveBack()
+	p.heap.Rest()
 	p.saveConfig()
 	p.planReload()
 	timer := time.NewTimer(0)
@@ -197,18 +196,6 @@ func (p *Parent) settle() {
 		log.Detailf("Processing queued reload")
 		p.reload()
 	}
-}
-
-// giveBackAfter is when the memory that reading the configuration took is given
-// back to the system: collecting it takes milliseconds, which the children need
-// for their start.
-const giveBackAfter = time.Second
-
-func (p *Parent) giveBack() {
-	if p.freeing == nil {
-		p.freeing = time.AfterFunc(giveBackAfter, debug.FreeOSMemory)
-	}
-	p.freeing.Reset(giveBackAfter)
 }
 
 // next is when the loop has something to do without an event.

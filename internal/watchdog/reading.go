@@ -34,7 +34,7 @@ func read(options process.Options) reading {
 	r.config, r.problems = configparse.Load(recorder, options.ConfigFile, env)
 	r.archive = recorder.Archive(seed).Encode()
 	// The parent needs the globals and which children to start; the children
-	// parse for themselves. Of 5,000 checks it would keep 25 MB; see giveBack.
+	// parse for themselves. Of 5,000 checks it would keep 25 MB.
 	r.config.Trim()
 	return r
 }

@@ -32,8 +32,9 @@ func (p *Parent) reload() {
 	sdNotify("RELOADING=1")
 	remove := p.reloadFile()
 	defer remove()
+	p.heap.Read()
 	next := read(p.options)
-	p.giveBack()
+	p.heap.Rest()
 	if !checked {
 		next.sayFiles(p.options)
 	}

@@ -1,0 +1,44 @@
+package process
+
+import (
+	"runtime/debug"
+	"time"
+)
+
+const (
+	// readingGC lets garbage grow to some times what is in use: reading a
+	// configuration makes most of it at once, and collecting it meanwhile would
+	// cost more than the reading.
+	readingGC = 400
+	// restAfter is when what reading has used is given back: collecting it takes
+	// milliseconds that the first seconds have a better use for.
+	restAfter = time.Second
+)
+
+// Heap keeps the memory of a process that reads a configuration, which needs
+// many times what the process needs afterwards.
+type Heap struct {
+	// Percent is the garbage that is allowed at rest (GOGC).
+	Percent int
+	timer   *time.Timer
+}
+
+// Read is called before a configuration is read.
+func (h *Heap) Read() {
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	debug.SetGCPercent(readingGC)
+}
+
+// Rest is called when the configuration is in force: the memory goes back to
+// the system soon.
+func (h *Heap) Rest() {
+	if h.timer == nil {
+		h.timer = time.AfterFunc(restAfter, func() {
+			debug.SetGCPercent(h.Percent)
+			debug.FreeOSMemory()
+		})
+	}
+	h.timer.Reset(restAfter)
+}
