@@ -136,7 +136,9 @@ func (l *lexer) openFile(p *pendingFile) *fileSource {
 	}
 	text := string(data)
 	if !l.child {
-		l.record = slices.Grow(l.record, strings.Count(text, "\n"))
+		lines := strings.Count(text, "\n")
+		l.record = slices.Grow(l.record, lines)
+		l.items = slices.Grow(l.items, lines+lines/2)
 	}
 	return &fileSource{ref: &fileRef{name: p.name, dir: dir, included: p.included}, data: text,
 		back: l.at, dir: l.dir, checks: l.checks}

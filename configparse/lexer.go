@@ -35,6 +35,11 @@ type lexer struct {
 	taken  int
 	record []rawLine // what the children will read
 
+	// items are all that next has given, and special says that the children's
+	// reading may give others.
+	items   []item
+	special bool
+
 	// stop ends the reading: a bound was reached.
 	stop bool
 }
@@ -72,12 +77,17 @@ func (l *lexer) next() (item, bool) {
 		return item{}, false
 	}
 	l.taken++
-	return l.queue[l.taken-1], true
+	it := l.queue[l.taken-1]
+	if !l.child && !l.special {
+		l.items = append(l.items, it)
+	}
+	return it, true
 }
 
 func (l *lexer) emit(it item) { l.queue = append(l.queue, it) }
 
 func (l *lexer) message(class Class, format string, args ...any) {
+	l.special = true
 	l.emit(item{kind: itemMessage, class: class, text: fmt.Sprintf(format, args...), at: l.at})
 }
 
@@ -120,6 +130,7 @@ func (l *lexer) line(s string, raw bool) {
 		if !l.child && (s != "" || l.multi != nil) && l.fromFile() {
 			l.record = append(l.record, rawLine{s, l.at})
 		}
+		l.special = l.special || !plain(s)
 	}
 	if l.multi != nil {
 		if s != "" || empty || l.child {
@@ -144,6 +155,18 @@ func (l *lexer) line(s string, raw bool) {
 		return
 	}
 	l.cut(s)
+}
+
+// plain tells whether a line without its comment says the same in both
+// readings: nothing in it is replaced, quoted or escaped.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '$', '@', '~', '"', '\\', '#', '!':
+			return false
+		}
+	}
+	return true
 }
 
 // fromFile tells whether no expansion is being read: its lines are not
@@ -247,8 +270,12 @@ func (r *recording) next(l *lexer) (string, bool, bool) {
 
 func (r *recording) close(*lexer) {}
 
-// readRecording gives the items of the second reading.
+// readRecording gives the items of the second reading, which are those of the
+// first if no line is special.
 func readRecording(first *lexer) []item {
+	if !first.special {
+		return first.items
+	}
 	l := newLexer(first.open, first.env)
 	l.child = true
 	l.push(&recording{lines: first.record})

@@ -13,10 +13,10 @@ import (
 // reading of a large table and the putting right stay well below the five
 // seconds within which other people's changes are undone.
 const (
-	guardShortest = time.Second
+	guardShortest = 2 * time.Second
 	guardLongest  = 3500 * time.Millisecond
 	// guardShare bounds the part of a processor that reading may take: a table
-	// that takes 20 ms of processor time is read every 2 s.
+	// that takes 30 ms of processor time is read every 3 s.
 	guardShare = 100
 	// guardAgain is the pause after a dump that our own changes made old.
 	guardAgain = time.Second

@@ -11,8 +11,9 @@ const (
 	// cost more than the reading.
 	readingGC = 400
 	// restAfter is when what reading has used is given back: collecting it takes
-	// milliseconds that the first seconds have a better use for.
-	restAfter = time.Second
+	// milliseconds that the first seconds have a better use for, and of several
+	// reloads only the last needs it.
+	restAfter = 10 * time.Second
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
