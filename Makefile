@@ -10,6 +10,9 @@ SEED        ?= 1
 HOURS       ?= 1000
 FUZZTIME    ?= 60s
 
+# Where go.dev says to put it, and where sudo does not look.
+export PATH := $(PATH):/usr/local/go/bin
+
 export PKG_VERSION ?= 2.4.3+go0.1.0
 export PKG_ARCH    ?= $(shell $(GO) env GOARCH)
 

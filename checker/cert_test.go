@@ -13,7 +13,7 @@ import (
 
 // selfSigned makes a certificate that nobody should trust: expired, no name;
 // unless change makes a better one of it.
-func selfSigned(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
+func selfSigned(t testing.TB, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // switched is a server that can be made to behave in another way.
@@ -130,8 +132,7 @@ func TestFaults(t *testing.T) {
 		{"smtp-reset", smtp, mail, reset, "connection broke while reading: Connection reset by peer", steps},
 		{"smtp-closed", smtp, mail, leave, "connection broke while reading", steps},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			var server switched[func(net.Conn)]
 			server.be(tt.well)
 			r := newRig(t, SchedulerOptions{}, tt.check(tcpService(t, func(c net.Conn) { server.now()(c) })))
@@ -184,8 +185,7 @@ func TestDatagramFaults(t *testing.T) {
 		{"udp-garbage", udp, reply("pong"), reply("what?"), "unexpected reply data"},
 		{"udp-too-long", udp, reply("pong"), reply("pong" + strings.Repeat("x", 300)), "unexpected reply data"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			var server switched[replies]
 			server.be(tt.well)
 			r := newRig(t, SchedulerOptions{}, tt.check(udpService(t, func(q []byte) [][]byte { return server.now()(q) })))
@@ -200,7 +200,9 @@ func TestDatagramFaults(t *testing.T) {
 
 // TestUDPEcho: an echo server as UDP_CHECK with a payload meets it: well,
 // stopped (its port is closed), and started again.
-func TestUDPEcho(t *testing.T) {
+func TestUDPEcho(t *testing.T) { nettest.Play(t, timeout, udpEcho) }
+
+func udpEcho(t testing.TB) {
 	payload, _ := hex.DecodeString("0a0bff")
 	echo := func(at string) net.PacketConn {
 		c, err := net.ListenPacket("udp", at)

@@ -13,7 +13,9 @@ import (
 
 // TestInNamespace runs TestInside in a namespace of its own, where routes,
 // rules and the right to ping may be changed.
-func TestInNamespace(t *testing.T) {
+func TestInNamespace(t *testing.T) { nettest.Play(t, 500*time.Millisecond, inNamespace) }
+
+func inNamespace(t testing.TB) {
 	ns := nettest.New(t, "check")
 	ns.IP("link", "add", "e0", "type", "veth", "peer", "name", "e1")
 	ns.AddAddr("e0", "10.98.0.1/24")

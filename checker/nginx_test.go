@@ -22,7 +22,7 @@ const page = "a page for the digest\n"
 
 // newNginx writes its configuration. names serves by SNI and answers a name
 // that it does not know with a TLS alert; cert wants a client certificate.
-func newNginx(t *testing.T) *nginx {
+func newNginx(t testing.TB) *nginx {
 	t.Helper()
 	n := &nginx{dir: t.TempDir()}
 	for _, p := range []*uint16{&n.plain, &n.tls12, &n.tls13, &n.names, &n.cert} {
@@ -168,7 +168,7 @@ func TestNginxAnswers(t *testing.T) {
 }
 
 // bodyAt is where the body of page.html begins in the answer.
-func (n *nginx) bodyAt(t *testing.T) uint64 {
+func (n *nginx) bodyAt(t testing.TB) uint64 {
 	t.Helper()
 	var answer []byte
 	r := Fetch{To: local(n.plain), Timeout: 5 * time.Second, Request: HTTPRequest(HTTP10, "/page.html", "x")}.
@@ -191,8 +191,7 @@ func TestNginx(t *testing.T) {
 		{"tls12", func(n *nginx) HTTPCheck { return n.ask(n.tls12, "/page.html", body(page)) }, "no connection in time: TLS handshake"},
 		{"tls13", func(n *nginx) HTTPCheck { return n.ask(n.tls13, "/page.html", body(page)) }, "no connection in time: TLS handshake"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			n := newNginx(t)
 			c := tt.check(n)
 			c.Connection.Timeout = time.Second
@@ -205,8 +204,7 @@ func TestNginx(t *testing.T) {
 // tested without a pause with fast_recovery, and a delay_loop apart without.
 func TestFastRecovery(t *testing.T) {
 	for _, fast := range []bool{true, false} {
-		t.Run(fmt.Sprint(fast), func(t *testing.T) {
-			t.Parallel()
+		play(t, fmt.Sprint(fast), func(t testing.TB) {
 			n := newNginx(t)
 			start := func() int {
 				return realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf").Pid

@@ -17,7 +17,7 @@ import (
 
 // once runs a specification through a real scheduler and returns the results of
 // its steps, one after the other.
-func once(t *testing.T, spec Spec, opt SchedulerOptions) []Result {
+func once(t testing.TB, spec Spec, opt SchedulerOptions) []Result {
 	t.Helper()
 	posts := make(chan func(time.Time), 64)
 	var got []Result
@@ -49,7 +49,7 @@ func once(t *testing.T, spec Spec, opt SchedulerOptions) []Result {
 }
 
 // tcpService runs serve for every connection to a fresh port of 127.0.0.1.
-func tcpService(t *testing.T, serve func(net.Conn)) netip.AddrPort {
+func tcpService(t testing.TB, serve func(net.Conn)) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,7 +113,7 @@ func httpCheck(to netip.AddrPort, change ...func(*URL)) HTTPCheck {
 	return HTTPCheck{Connection: connection(to), URLs: []URL{u}}
 }
 
-func closedPort(t *testing.T) netip.AddrPort {
+func closedPort(t testing.TB) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -124,7 +124,7 @@ func closedPort(t *testing.T) netip.AddrPort {
 }
 
 // silentPort accepts no more connections: its backlog is full.
-func silentPort(t *testing.T) netip.AddrPort {
+func silentPort(t testing.TB) netip.AddrPort {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -158,8 +158,7 @@ func TestTCP(t *testing.T) {
 		{"refused", closedPort(t), ConnectFailed},
 		{"silent", silentPort(t), ConnectTimeout},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			r := once(t, TCPCheck{connection(tt.to)}, SchedulerOptions{})[0]
 			if r.Reason != tt.want {
 				t.Errorf("%v (%s), want %v", r.Reason, r.Text, tt.want)
@@ -211,8 +210,7 @@ func TestHTTP(t *testing.T) {
 		{name: "regex-missing", serve: answer(head, "nothing."), change: func(u *URL) { u.Regex = &Regex{Pattern: "bodytext"} }, want: NoMatch},
 		{name: "endless", serve: endless, want: ReadTimeout},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			var change []func(*URL)
 			if tt.change != nil {
 				change = append(change, tt.change)
@@ -264,8 +262,7 @@ func TestTLS(t *testing.T) {
 		{"stalled", serve(func(c net.Conn) { answer("HTTP/1.0 200 OK\r\n")(c); hold(c) }), ReadTimeout},
 		{"reset", func(c net.Conn) { c.Read(make([]byte, 5)); reset(c) }, TLSFailed},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			check := httpCheck(tcpService(t, tt.serve))
 			check.TLS = true
 			check.Connection.Timeout = 2 * time.Second
@@ -278,7 +275,7 @@ func TestTLS(t *testing.T) {
 }
 
 // udpService answers datagrams on a fresh port of 127.0.0.1; nil: silence.
-func udpService(t *testing.T, reply func([]byte) [][]byte) netip.AddrPort {
+func udpService(t testing.TB, reply func([]byte) [][]byte) netip.AddrPort {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -300,7 +297,7 @@ func udpService(t *testing.T, reply func([]byte) [][]byte) netip.AddrPort {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-func closedUDP(t *testing.T) netip.AddrPort {
+func closedUDP(t testing.TB) netip.AddrPort {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -352,8 +349,7 @@ func TestSMTP(t *testing.T) {
 			}
 		}, BadGreeting},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			r := once(t, SMTPCheck{connection(tcpService(t, tt.serve)), DefaultHelo}, SchedulerOptions{})[0]
 			if r.Reason != tt.want {
 				t.Errorf("%v (%s), want %v", r.Reason, r.Text, tt.want)
@@ -387,8 +383,7 @@ func TestDNS(t *testing.T) {
 		{"silent", udpService(t, func([]byte) [][]byte { return nil }), ReadTimeout},
 		{"closed", closedUDP(t), ReadFailed},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			r := once(t, DNSCheck{connection(tt.to), DNSTypeSOA, "."}, SchedulerOptions{})[0]
 			if r.Reason != tt.want {
 				t.Errorf("%v (%s), want %v", r.Reason, r.Text, tt.want)
@@ -423,8 +418,7 @@ func TestUDP(t *testing.T) {
 			c.RequireReply, c.Reply, c.ReplyMask = true, []byte{0x12, 0x30}, []byte{255, 0xf0}
 		}, BadReply},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		play(t, tt.name, func(t testing.TB) {
 			c := UDPCheck{Connection: connection(tt.to), MaxReply: 255}
 			if tt.change != nil {
 				tt.change(&c)

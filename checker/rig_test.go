@@ -7,12 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // TestMain lets many tests wait at a time: they do little else.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("test.parallel", "16")
+	nettest.Hurry()
 	os.Exit(m.Run())
 }
 
@@ -25,11 +28,20 @@ type rig struct {
 	alive bool
 }
 
+// play is a subtest that waits beside others for time-outs, of which the
+// shortest are some 250 ms (nettest.Play).
+func play(t *testing.T, name string, body func(t testing.TB)) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		nettest.Play(t, 250*time.Millisecond, body)
+	})
+}
+
 // rigDelay is the delay_loop of a rig; a server is given up at the second
 // failure.
 const rigDelay = 100 * time.Millisecond
 
-func newRig(t *testing.T, opt SchedulerOptions, specs ...Spec) *rig {
+func newRig(t testing.TB, opt SchedulerOptions, specs ...Spec) *rig {
 	t.Helper()
 	r := &rig{pool: NewPool()}
 	r.bench = newBench(t, opt)
@@ -60,7 +72,7 @@ func (r *rig) apply() {
 
 // says waits until a line of the log since began contains what; most is how
 // long that may take.
-func (r *rig) says(t *testing.T, what string, most time.Duration) {
+func (r *rig) says(t testing.TB, what string, most time.Duration) {
 	t.Helper()
 	has := func() bool { return r.said(what) }
 	began := time.Now()
@@ -88,7 +100,7 @@ func (r *rig) wentWell() bool {
 // goesDown waits until the server leaves the pool, and wants the reason in the
 // log: "connection failed: Connection refused". limit is what one attempt may
 // take; two of them are made after the one that still succeeded.
-func (r *rig) goesDown(t *testing.T, why string, limit time.Duration) {
+func (r *rig) goesDown(t testing.TB, why string, limit time.Duration) {
 	t.Helper()
 	r.lines = nil
 	r.says(t, "Removing service", 3*(rigDelay+limit))
@@ -102,7 +114,7 @@ func (r *rig) goesDown(t *testing.T, why string, limit time.Duration) {
 
 // comesBack waits until the server is in the pool again. limit is what one
 // attempt may take.
-func (r *rig) comesBack(t *testing.T, limit time.Duration) {
+func (r *rig) comesBack(t testing.TB, limit time.Duration) {
 	t.Helper()
 	r.lines = nil
 	r.says(t, "Adding service", 3*(rigDelay+limit))

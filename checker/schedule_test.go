@@ -18,7 +18,7 @@ type bench struct {
 	after func() // called after every input; nil: nothing
 }
 
-func newBench(t *testing.T, opt SchedulerOptions) *bench {
+func newBench(t testing.TB, opt SchedulerOptions) *bench {
 	b := &bench{posts: make(chan func(time.Time), 64), got: map[CheckID][]Result{}}
 	b.next = func(time.Time) Next { return Next{} }
 	opt.Post = func(f func(time.Time)) bool { b.posts <- f; return true }
@@ -32,7 +32,7 @@ func newBench(t *testing.T, opt SchedulerOptions) *bench {
 }
 
 // until runs the loop until done says so.
-func (b *bench) until(t *testing.T, what string, done func() bool) {
+func (b *bench) until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	limit := time.After(30 * time.Second)
 	for ; !done(); b.applied() {

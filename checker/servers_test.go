@@ -13,11 +13,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // realServer starts a program of the distribution in the foreground and waits
 // until its port answers. The test is skipped if it is not installed.
-func realServer(t *testing.T, port uint16, name string, args ...string) *os.Process {
+func realServer(t testing.TB, port uint16, name string, args ...string) *os.Process {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped: -short")
@@ -69,7 +71,7 @@ func local(port uint16) netip.AddrPort {
 
 // verdicts checks a server as it is, stopped in the middle, going on, and dead:
 // what the log says of it, and when.
-func verdicts(t *testing.T, server *os.Process, spec Spec, stalled, dead string) {
+func verdicts(t testing.TB, server *os.Process, spec Spec, stalled, dead string) {
 	t.Helper()
 	limit := 2 * spec.Endpoint().Timeout
 	signal := func(sig syscall.Signal) {
@@ -88,7 +90,9 @@ func verdicts(t *testing.T, server *os.Process, spec Spec, stalled, dead string)
 	r.goesDown(t, dead, limit)
 }
 
-func TestUnbound(t *testing.T) {
+func TestUnbound(t *testing.T) { nettest.Play(t, time.Second, unbound) }
+
+func unbound(t testing.TB) {
 	port, dir := closedPort(t).Port(), t.TempDir()
 	write(t, dir+"/unbound.conf", fmt.Appendf(nil, `
 server:
@@ -115,7 +119,9 @@ remote-control:
 		"answer not complete in time", "connection broke while reading: Connection refused")
 }
 
-func TestExim(t *testing.T) {
+func TestExim(t *testing.T) { nettest.Play(t, time.Second, exim) }
+
+func exim(t testing.TB) {
 	port := closedPort(t).Port()
 	dir, err := os.MkdirTemp("", "exim") // exim runs as another user, who cannot pass t.TempDir
 	if err != nil {
@@ -133,14 +139,14 @@ func TestExim(t *testing.T) {
 	verdicts(t, server, check, "answer not complete in time", "connection failed: Connection refused")
 }
 
-func write(t *testing.T, name string, b []byte) {
+func write(t testing.TB, name string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(name, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func writeCert(t *testing.T, dir, name string, c tls.Certificate) {
+func writeCert(t testing.TB, dir, name string, c tls.Certificate) {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {

@@ -96,7 +96,7 @@ func TestStories(t *testing.T) {
 }
 
 type story struct {
-	t          *testing.T
+	t          testing.TB
 	files      memory
 	pool       *checker.Pool
 	now, began time.Time

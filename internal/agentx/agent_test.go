@@ -17,13 +17,13 @@ import (
 
 // manager is snmpd in a namespace, with the tools that ask it.
 type manager struct {
-	t      *testing.T
+	t      testing.TB
 	ns     *nettest.NS
 	dir    string
 	daemon *nettest.Proc
 }
 
-func newManager(t *testing.T) *manager {
+func newManager(t testing.TB) *manager {
 	t.Helper()
 	nettest.Need(t, "snmpd", "snmpwalk", "snmptrapd")
 	m := &manager{t: t, ns: nettest.New(t, "snmp"), dir: t.TempDir()}

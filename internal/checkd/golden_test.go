@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/keepalived-go/keepalived/internal/nettest"
 	"github.com/keepalived-go/keepalived/internal/vmtest"
 )
 
@@ -177,13 +177,10 @@ func buildKeepalived(t *testing.T, dir string) string {
 	if *goldenBinary != "" {
 		return *goldenBinary
 	}
-	out := filepath.Join(dir, "keepalived")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "github.com/keepalived-go/keepalived/cmd/keepalived")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build keepalived: %v\n%s", err, b)
+	if err := nettest.Build(dir); err != nil {
+		t.Fatal(err)
 	}
-	return out
+	return filepath.Join(dir, "keepalived")
 }
 
 // Where no time-out is recorded, and no check that waits for one, a check may

@@ -2,7 +2,6 @@ package checkd
 
 import (
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,8 +26,7 @@ func TestTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passed := 0
-	m := vmtest.Machine{
+	vmtest.Steps(t, vmtest.Machine{
 		Command:  "exec bash ./traffic.sh",
 		Programs: map[string]string{"keepalived": buildKeepalived(t, t.TempDir()), "rsrv": self},
 		Tools:    []string{"bash", "ip", "ipvsadm", "curl"},
@@ -36,20 +34,5 @@ func TestTraffic(t *testing.T) {
 			"key.pem": "testdata/ipvs-golden/key.pem"},
 		Files:   map[string][]byte{"sorry": []byte("HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nsorry\n")},
 		Timeout: 20 * time.Minute,
-		Line: func(l string) {
-			t.Log(l)
-			switch {
-			case strings.HasPrefix(l, "ok "):
-				passed++
-			case strings.HasPrefix(l, "FAIL "):
-				t.Error(l)
-			}
-		},
-	}
-	if status := vmtest.Run(t, m); status != 0 && !t.Failed() {
-		t.Errorf("the script ended with status %d", status)
-	}
-	if passed != trafficSteps && !t.Failed() {
-		t.Errorf("%d steps passed, want %d", passed, trafficSteps)
-	}
+	}, trafficSteps)
 }

@@ -25,7 +25,7 @@ func TestAskThroughTheParent(t *testing.T) {
 	}
 	toChild := NewConn(parent)
 	path := filepath.Join(t.TempDir(), "control.sock")
-	server, err := Listen(path, func(q Request) (any, error) { return toChild.Ask(q, time.Second) })
+	server, err := Listen(path, func(q Request) (any, error) { return toChild.Ask(q, 10*time.Second) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,12 +36,12 @@ func TestAskThroughTheParent(t *testing.T) {
 	}
 	defer client.Close()
 	for range 3 {
-		got, err := client.Ask(Request{"status"}, time.Second)
+		got, err := client.Ask(Request{"status"}, 10*time.Second)
 		if err != nil || string(got) != `{"instances":2}` {
 			t.Fatalf("status = %s, %v", got, err)
 		}
 	}
-	if _, err := client.Ask(Request{"nonsense"}, time.Second); err == nil || !strings.Contains(err.Error(), "unknown question") {
+	if _, err := client.Ask(Request{"nonsense"}, 10*time.Second); err == nil || !strings.Contains(err.Error(), "unknown question") {
 		t.Errorf("nonsense: error = %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestABusyChildIsReportedAndItsLateAnswerDropped(t *testing.T) {
 		t.Fatalf("second question: error = %v, want %v", err, ErrBusy)
 	}
 	close(release)
-	got, err := c.Ask(Request{"c"}, time.Second)
+	got, err := c.Ask(Request{"c"}, 10*time.Second)
 	var k int
 	if err != nil || json.Unmarshal(got, &k) != nil || k != 2 {
 		t.Fatalf("after the late answer: %s, %v, want the second answer", got, err)

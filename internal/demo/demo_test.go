@@ -11,19 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keepalived-go/keepalived/internal/nettest"
 	"github.com/keepalived-go/keepalived/internal/vmtest"
 )
 
 // daemon builds the daemon.
 func daemon(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "keepalived")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/keepalived")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the daemon: %v\n%s", err, out)
+	dir := t.TempDir()
+	if err := nettest.Build(dir); err != nil {
+		t.Fatal(err)
 	}
-	return binary
+	return filepath.Join(dir, "keepalived")
 }
 
 // ready builds the daemon and sets the stage, with two directors, HAProxy, two
@@ -64,9 +63,9 @@ func (s *stage) begins(t *testing.T) {
 
 func (s *stage) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	if !waitFor(20*time.Second, ok) {
+	if !waitFor(time.Minute, ok) {
 		s.tail()
-		t.Fatalf("waited 20 s in vain for %s; %s", what, s.client.result())
+		t.Fatalf("waited a minute in vain for %s; %s", what, s.client.result())
 	}
 }
 

@@ -1,8 +1,7 @@
 package nettest
 
 import (
-	"bufio"
-	"fmt"
+	"encoding/binary"
 	"io"
 	"os"
 	"os/exec"
@@ -54,27 +53,46 @@ var theMeter = sync.OnceValue(func() *stallMeter {
 			return
 		}
 		m := &stallMeter{in, make(chan []stall)}
-		lines := bufio.NewScanner(out)
-		if lines.Scan() { // the first says that it measures
+		if first := (report{}); first.read(out) == nil { // it measures
 			ready <- m
+			m.collect(out)
 		}
-		m.read(lines)
 		_ = cmd.Wait()
 	}()
 	return <-ready
 })
 
-func (m *stallMeter) read(lines *bufio.Scanner) {
+func (m *stallMeter) collect(out io.Reader) {
 	defer close(m.answers)
 	var all []stall
-	for lines.Scan() {
-		var end, length int64
-		if n, _ := fmt.Sscan(lines.Text(), &end, &length); n == 2 {
+	for r := (report{}); r.read(out) == nil; {
+		if end, length := r.parts(); length > 0 {
 			all = append(all, stall{time.Unix(0, end), time.Duration(length)})
 		} else {
 			m.answers <- slices.Clone(all)
 		}
 	}
+}
+
+// report is what the meter writes: the end of a stall on the wall clock and its
+// length, in nanoseconds, or zeroes as the answer to a question. It costs the
+// test no memory, which some tests count.
+type report [16]byte
+
+func (r *report) read(from io.Reader) error {
+	_, err := io.ReadFull(from, r[:])
+	return err
+}
+
+func (r *report) parts() (end, length int64) {
+	return int64(binary.NativeEndian.Uint64(r[:])), int64(binary.NativeEndian.Uint64(r[8:]))
+}
+
+func write(end, length int64) {
+	var r report
+	binary.NativeEndian.PutUint64(r[:], uint64(end))
+	binary.NativeEndian.PutUint64(r[8:], uint64(length))
+	_, _ = os.Stdout.Write(r[:])
 }
 
 // longestStall returns the longest time that the machine stood still since a
@@ -96,7 +114,7 @@ func (m *stallMeter) longestStall(since time.Time) (longest time.Duration) {
 
 const (
 	meterTick  = 2 * time.Millisecond
-	leastStall = 2 * time.Millisecond // less is not worth a line
+	leastStall = 2 * time.Millisecond // less is not worth a report
 )
 
 // A test binary started with meterEnv measures until its standard input ends.
@@ -104,7 +122,7 @@ func init() {
 	if os.Getenv(meterEnv) == "" {
 		return
 	}
-	debug.SetGCPercent(-1) // nothing is allocated but lines about stalls
+	debug.SetGCPercent(-1) // next to nothing is allocated
 	var cpus unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
 		os.Exit(1)
@@ -116,24 +134,23 @@ func init() {
 			i++
 		}
 	}
-	say := func(word string) {
+	answer := func() {
 		for i := range ticks { // what has not ticked may have a stall to report
 			for from := ticks[i].Load(); ticks[i].Load() < from+2; {
 				time.Sleep(meterTick)
 			}
 		}
-		fmt.Println(word)
+		write(0, 0)
 	}
-	say("measuring")
-	for b := make([]byte, 1); ; say("answer") {
+	answer()
+	for b := make([]byte, 1); ; answer() {
 		if n, err := os.Stdin.Read(b); n == 0 || err != nil {
 			os.Exit(0)
 		}
 	}
 }
 
-// measure ticks on one processor and prints each stall: its end on the wall
-// clock and its length, in nanoseconds.
+// measure ticks on one processor and reports each stall.
 func measure(cpu int, ticks *atomic.Uint64) {
 	runtime.LockOSThread()
 	var one unix.CPUSet
@@ -158,7 +175,7 @@ func measure(cpu int, ticks *atomic.Uint64) {
 			last[i] = now
 		}
 		if length >= leastStall {
-			fmt.Println(time.Now().UnixNano(), int64(length))
+			write(time.Now().UnixNano(), int64(length))
 			next = read(unix.CLOCK_MONOTONIC)
 		}
 	}

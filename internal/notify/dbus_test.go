@@ -21,13 +21,13 @@ import (
 
 // bus is a dbus-daemon of the test's own.
 type bus struct {
-	t       *testing.T
+	t       testing.TB
 	address string
 	conf    string
 	cmd     *exec.Cmd
 }
 
-func newBus(t *testing.T) *bus {
+func newBus(t testing.TB) *bus {
 	t.Helper()
 	if _, err := exec.LookPath("dbus-daemon"); err != nil {
 		t.Skipf("skipped: %v", err)
@@ -93,7 +93,7 @@ func (b *bus) client() (*dbus.Conn, func() string) {
 }
 
 // logged collects the log while the test runs.
-func logged(t *testing.T) func() string {
+func logged(t testing.TB) func() string {
 	var mu sync.Mutex
 	var lines []string
 	t.Cleanup(log.Capture(func(l log.Line) {

@@ -17,7 +17,7 @@ import (
 	"github.com/keepalived-go/keepalived/internal/script"
 )
 
-func open(t *testing.T, c FIFOConfig) *FIFO {
+func open(t testing.TB, c FIFOConfig) *FIFO {
 	t.Helper()
 	f, err := OpenFIFO(c)
 	if err != nil {
@@ -27,7 +27,7 @@ func open(t *testing.T, c FIFOConfig) *FIFO {
 }
 
 // drain reads what is in the FIFO now.
-func drain(t *testing.T, path string) string {
+func drain(t testing.TB, path string) string {
 	t.Helper()
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -70,7 +70,9 @@ RS [192.0.2.13]:none:0 FWM 5 DOWN
 	}
 }
 
-func TestFIFOUnread(t *testing.T) {
+func TestFIFOUnread(t *testing.T) { nettest.Play(t, 2*time.Second, fifoUnread) }
+
+func fifoUnread(t testing.TB) {
 	var logged []string
 	defer log.Capture(func(l log.Line) { logged = append(logged, l.Text) })()
 	path := filepath.Join(t.TempDir(), "fifo")

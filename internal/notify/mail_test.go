@@ -25,7 +25,7 @@ type server struct {
 	pause   atomic.Int64 // nanoseconds before each answer
 }
 
-func newServer(t *testing.T, answers map[string]string) *server {
+func newServer(t testing.TB, answers map[string]string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -163,7 +163,9 @@ func (m *Mail) deliverLogged() {
 }
 
 // TestMailNeverWaits fills the queue of a server that does not answer.
-func TestMailNeverWaits(t *testing.T) {
+func TestMailNeverWaits(t *testing.T) { nettest.Play(t, time.Second, mailNeverWaits) }
+
+func mailNeverWaits(t testing.TB) {
 	s := newServer(t, map[string]string{"connect": ""})
 	m := NewMail(s.config())
 	begin := time.Now()

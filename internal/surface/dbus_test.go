@@ -43,7 +43,7 @@ type systemBus struct {
 	monitor *nettest.Proc
 }
 
-func newSystemBus(t *testing.T) *systemBus {
+func newSystemBus(t testing.TB) *systemBus {
 	t.Helper()
 	nettest.Need(t, "dbus-daemon", "dbus-send", "dbus-monitor", "setpriv", "unshare")
 	return busOn(newStage(t))
@@ -161,7 +161,7 @@ const (
 
 // callEverything reads each property and calls each method, as root and as
 // somebody else.
-func (b *systemBus) callEverything(t *testing.T, d *daemon) {
+func (b *systemBus) callEverything(t testing.TB, d *daemon) {
 	t.Helper()
 	for _, tt := range []struct {
 		user, path, method string

@@ -239,7 +239,7 @@ func TestReadersOfTheField(t *testing.T) {
 	}
 }
 
-func checkField(t *testing.T, instances map[string]*fieldVRRP, scripts map[string]string, list []fieldJSON) {
+func checkField(t testing.TB, instances map[string]*fieldVRRP, scripts map[string]string, list []fieldJSON) {
 	t.Helper()
 	one := instances["VI_1"]
 	if len(instances) != 2 || one == nil || len(list) != 2 {

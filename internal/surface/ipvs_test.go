@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -41,28 +40,12 @@ func TestIPVS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passed := 0
-	m := vmtest.Machine{
+	vmtest.Steps(t, vmtest.Machine{
 		Command: "exec bash ./ipvs.sh",
 		Programs: map[string]string{"keepalived": filepath.Join(programs, "keepalived"),
 			"keepalivedctl": filepath.Join(programs, "keepalivedctl"), "serve": self},
 		Tools:   []string{"bash", "ip", "ipvsadm", "curl", "snmpd", "snmpwalk", "snmpget", "snmpset", "snmptrapd"},
 		Trees:   map[string]string{"ipvs.sh": "testdata/ipvs.sh"},
 		Timeout: 8 * time.Minute,
-		Line: func(l string) {
-			t.Log(l)
-			switch {
-			case strings.HasPrefix(l, "ok "):
-				passed++
-			case strings.HasPrefix(l, "FAIL "):
-				t.Error(l)
-			}
-		},
-	}
-	if status := vmtest.Run(t, m); status != 0 && !t.Failed() {
-		t.Errorf("the script ended with status %d", status)
-	}
-	if passed != ipvsSteps && !t.Failed() {
-		t.Errorf("%d steps passed, want %d", passed, ipvsSteps)
-	}
+	}, ipvsSteps)
 }

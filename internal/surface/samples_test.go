@@ -68,7 +68,7 @@ func use(file string) string {
 
 // scene plays what was recorded with our daemon and returns our files by the
 // names of the recorded ones.
-type scene func(t *testing.T, s *stage) map[string]string
+type scene func(t testing.TB, s *stage) map[string]string
 
 var scenes = map[string]scene{
 	"simple": simpleScene, "plain": plainScene, "notify": notifyScene, "tracking": trackingScene,
@@ -123,7 +123,7 @@ func TestSamples(t *testing.T) {
 // compareSample compares line by line. What several processes or instances write
 // at the same time has no fixed order and is compared sorted; of logs each line
 // counts once, because how often some come depends on the moment.
-func compareSample(t *testing.T, file, theirs, ours string) {
+func compareSample(t testing.TB, file, theirs, ours string) {
 	t.Helper()
 	if strings.HasSuffix(file, "traps.txt") {
 		theirs, ours = trapList(theirs), trapList(ours)

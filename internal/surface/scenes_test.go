@@ -10,7 +10,7 @@ import (
 )
 
 // simpleScene is one instance with everything that signals bring.
-func simpleScene(t *testing.T, s *stage) map[string]string {
+func simpleScene(t testing.TB, s *stage) map[string]string {
 	s.write("etc/keepalived.conf", nettest.Recorded(t, "01-simple/keepalived.conf"))
 	d := &daemon{s.run(nil, "keepalived", "-n", "-l", "-D"), s}
 	d.wait("Entering MASTER STATE")
@@ -29,7 +29,7 @@ func simpleScene(t *testing.T, s *stage) map[string]string {
 	return got
 }
 
-func plainScene(t *testing.T, s *stage) map[string]string {
+func plainScene(t testing.TB, s *stage) map[string]string {
 	got := map[string]string{}
 	s.write("etc/keepalived.conf", nettest.Recorded(t, "01-simple/keepalived.conf"))
 	d := &daemon{s.run(nil, "keepalived", "-n", "-l"), s}
@@ -66,7 +66,7 @@ echo "$line" >> /tmp/argv.log
 
 // notifyScene has every kind of script, FIFO and mail, and a second
 // configuration.
-func notifyScene(t *testing.T, s *stage) map[string]string {
+func notifyScene(t testing.TB, s *stage) map[string]string {
 	for _, f := range []string{"fifo.sh", "ss.sh"} {
 		s.write("etc/"+f, nettest.Recorded(t, "02-notify/"+f))
 	}
@@ -104,7 +104,7 @@ func notifyScene(t *testing.T, s *stage) map[string]string {
 	return got
 }
 
-func trackingScene(t *testing.T, s *stage) map[string]string {
+func trackingScene(t testing.TB, s *stage) map[string]string {
 	s.write("etc/chk.sh", "#!/bin/sh\nexit 0\n")
 	s.write("etc/bad.sh", "#!/bin/sh\nexit 2\n")
 	if err := os.Symlink("/etc/keepalived/chk.sh", s.file("etc/link.sh")); err != nil {
@@ -125,7 +125,7 @@ func trackingScene(t *testing.T, s *stage) map[string]string {
 }
 
 // checkerScene has no IPVS: checks, notices, mails and dumps are the same without.
-func checkerScene(t *testing.T, s *stage) map[string]string {
+func checkerScene(t testing.TB, s *stage) map[string]string {
 	s.write("etc/misc.sh", nettest.Recorded(t, "07-checker/misc.sh"))
 	s.write("etc/notify.sh", oneWrite)
 	for _, a := range []string{"192.0.2.11/24", "192.0.2.12/24", "192.0.2.14/24"} {
@@ -169,7 +169,7 @@ func checkerScene(t *testing.T, s *stage) map[string]string {
 
 // priorityScene has a peer of lower priority, a script that lowers ours, and a
 // while in which the peer does not hear us.
-func priorityScene(t *testing.T, s *stage) map[string]string {
+func priorityScene(t testing.TB, s *stage) map[string]string {
 	nettest.Need(t, "nft")
 	s.write("etc/notify.sh", oneWrite)
 	s.write("tmp/ok", "")
@@ -203,7 +203,7 @@ func priorityScene(t *testing.T, s *stage) map[string]string {
 		"03-priority-events/notify-argv.log": s.read("tmp/argv.log"), "03-priority-events/vrrp-fifo.txt": reader.Output()}
 }
 
-func bfdScene(t *testing.T, s *stage) map[string]string {
+func bfdScene(t testing.TB, s *stage) map[string]string {
 	s.lb.AddAddr("eth0", "2001:db8::1/64")
 	s.peer.AddAddr("eth0", "2001:db8::2/64")
 	s.write("peer.conf", nettest.Recorded(t, "08-bfd/keepalived-peer.conf"))
@@ -232,7 +232,7 @@ func bfdScene(t *testing.T, s *stage) map[string]string {
 	return got
 }
 
-func snmpScene(t *testing.T, s *stage) map[string]string {
+func snmpScene(t testing.TB, s *stage) map[string]string {
 	m := managerOn(s)
 	d := s.start(nettest.Recorded(t, "09-snmp/keepalived.conf"))
 	d.wait("(VI_1) Entering MASTER STATE")
@@ -260,7 +260,7 @@ func snmpScene(t *testing.T, s *stage) map[string]string {
 	return map[string]string{"09-snmp/walk.txt": walk.String(), "09-snmp/traps.txt": m.traps.Output(), "09-snmp/console-D.log": log}
 }
 
-func dbusScene(t *testing.T, s *stage) map[string]string {
+func dbusScene(t testing.TB, s *stage) map[string]string {
 	nettest.Need(t, "dbus-daemon", "dbus-send", "dbus-monitor", "gdbus")
 	b := busOn(s)
 	s.write("etc/keepalived.conf", nettest.Recorded(t, "10-dbus/keepalived.conf"))
@@ -300,7 +300,7 @@ func dbusScene(t *testing.T, s *stage) map[string]string {
 	return map[string]string{"10-dbus/calls.txt": calls.String(), "10-dbus/signals.txt": b.monitor.Output(), "10-dbus/console-D.log": log}
 }
 
-func commandScene(t *testing.T, s *stage) map[string]string {
+func commandScene(t testing.TB, s *stage) map[string]string {
 	said := func(args ...string) string {
 		p := s.run(nil, "keepalived", args...)
 		p.Exited(patience)

@@ -68,7 +68,7 @@ type manager struct {
 	traps *nettest.Proc
 }
 
-func newManager(t *testing.T) *manager {
+func newManager(t testing.TB) *manager {
 	t.Helper()
 	nettest.Need(t, "unshare")
 	return managerOn(newStage(t))
@@ -137,7 +137,7 @@ func (m *manager) walk(program string) string {
 }
 
 // expect compares with a file of testdata; -update rewrites that.
-func expect(t *testing.T, name, got string) {
+func expect(t testing.TB, name, got string) {
 	t.Helper()
 	file := "testdata/" + name
 	if *update {
@@ -187,7 +187,7 @@ func TestSNMP(t *testing.T) {
 }
 
 // setPriority changes the one object of the VRRP branch that is writable.
-func (m *manager) setPriority(t *testing.T, d *daemon) {
+func (m *manager) setPriority(t testing.TB, d *daemon) {
 	t.Helper()
 	if out, err := m.get("snmpset", oidBasePriority, "i", "120"); err != nil || !strings.Contains(out, "INTEGER: 120") {
 		t.Errorf("set the base priority: %v\n%s", err, out)
@@ -207,7 +207,7 @@ func (m *manager) setPriority(t *testing.T, d *daemon) {
 
 // restartMaster kills the master agent: the subagent comes back by itself, and
 // what happens meanwhile is told then.
-func (m *manager) restartMaster(t *testing.T, d *daemon) {
+func (m *manager) restartMaster(t testing.TB, d *daemon) {
 	t.Helper()
 	m.snmpd.KillAll()
 	m.lb.Down("eth0")

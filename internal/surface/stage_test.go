@@ -3,7 +3,6 @@ package surface
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -22,24 +21,7 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv("SURFACE_SERVE"); addr != "" {
 		os.Exit(serveHTTP(addr))
 	}
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // every test that needs the daemon skips itself
-	}
-	dir, err := os.MkdirTemp("", "surface-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	programs = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "github.com/keepalived-go/keepalived/cmd/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	status := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(status)
+	os.Exit(nettest.Main(m, func(dir string) { programs = dir }))
 }
 
 // patience is how long a condition may take on a busy machine.
@@ -48,12 +30,12 @@ const patience = 30 * time.Second
 // stage is the place where the samples of the original were recorded: two
 // hosts joined by eth0, 192.0.2.1 (lb1) and 192.0.2.2.
 type stage struct {
-	t        *testing.T
+	t        testing.TB
 	lb, peer *nettest.NS
 	dir      string
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	if _, err := os.Stat("/etc/keepalived"); err != nil && os.Geteuid() == 0 {
 		t.Skipf("skipped: the daemon's own /etc/keepalived is mounted over the machine's: %v", err)

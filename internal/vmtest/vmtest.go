@@ -45,6 +45,28 @@ func Run(t testing.TB, m Machine) int {
 	return status
 }
 
+// Steps runs a machine whose command judges n steps, a line "ok …" or "FAIL …"
+// for each.
+func Steps(t testing.TB, m Machine, n int) {
+	t.Helper()
+	passed := 0
+	m.Line = func(l string) {
+		t.Log(l)
+		switch {
+		case strings.HasPrefix(l, "ok "):
+			passed++
+		case strings.HasPrefix(l, "FAIL "):
+			t.Error(l)
+		}
+	}
+	if status := Run(t, m); status != 0 && !t.Failed() {
+		t.Errorf("the script ended with status %d", status)
+	}
+	if passed != n && !t.Failed() {
+		t.Errorf("%d steps passed, want %d", passed, n)
+	}
+}
+
 // Rerun runs the tests of this package whose names match pattern in the
 // virtual machine, in their own binary, and fails if one fails or none runs.
 // tools are programs of this machine that they call.

@@ -25,7 +25,7 @@ var bin string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(func() int {
-		if os.Geteuid() != 0 || testing.Short() {
+		if testing.Short() {
 			return m.Run() // the tests that need it skip
 		}
 		if os.Getenv("KEEPALIVED_VM") != "" {
@@ -37,20 +37,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		dir, err := os.MkdirTemp("", "vrrpd-test")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		bin = filepath.Join(dir, "keepalived")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "../../cmd/keepalived")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build the daemon: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
+		return nettest.Main(m, func(dir string) { bin = filepath.Join(dir, "keepalived") })
 	}())
 }
 

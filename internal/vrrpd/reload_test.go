@@ -1,6 +1,7 @@
 package vrrpd
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/nettest"
+	"github.com/keepalived-go/keepalived/internal/report"
 )
 
 // longestGap is the longest time between two adverts of a host.
@@ -80,6 +83,25 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// goroutines is how many the VRRP process says it has.
+func (n *node) goroutines() int {
+	n.t.Helper()
+	c, err := control.Dial(fmt.Sprintf("/proc/%d/root/run/keepalived/control.sock", n.proc.PID()))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer c.Close()
+	var status struct{ VRRP report.Status }
+	b, err := c.Ask(control.Request{Get: "status"}, 10*time.Second)
+	if err == nil {
+		err = json.Unmarshal(b, &status)
+	}
+	if err != nil || status.VRRP.Goroutines == 0 {
+		n.t.Fatalf("goroutines in the status: %v: %s", err, b)
+	}
+	return status.VRRP.Goroutines
+}
+
 // size is what a process holds.
 type size struct{ files, threads, kilobytes int }
 
@@ -123,8 +145,9 @@ func TestReloadsLeaveNothing(t *testing.T) {
 		}
 	}
 	round(30) // until caches and free lists are warm
+	a.reload(confs[0])
 	child := a.child()
-	before, parent := sizeOf(t, child), sizeOf(t, a.proc.PID())
+	before, parent, goroutines := sizeOf(t, child), sizeOf(t, a.proc.PID()), a.goroutines()
 	round(198)
 	a.reload(confs[0])
 	after, parentAfter := sizeOf(t, child), sizeOf(t, a.proc.PID())
@@ -140,6 +163,10 @@ func TestReloadsLeaveNothing(t *testing.T) {
 			t.Errorf("memory grew from %d kB to %d kB", p[0].kilobytes, p[1].kilobytes)
 		}
 	}
+	// What ends after a reload may take a moment to end.
+	nettest.Eventually(t, 10*time.Second, fmt.Sprintf("as many goroutines as before, %d", goroutines), func() bool {
+		return a.goroutines() <= goroutines
+	})
 	if a.child() != child {
 		t.Error("the VRRP process was restarted")
 	}

@@ -3,7 +3,6 @@ package watchdog_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,24 +19,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // every test that needs the daemon skips itself
-	}
-	dir, err := os.MkdirTemp("", "watchdog-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	binary = filepath.Join(dir, "keepalived")
-	build := exec.Command("go", "build", "-o", binary, "github.com/keepalived-go/keepalived/cmd/keepalived")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the daemon: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	status := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(status)
+	os.Exit(nettest.Main(m, func(dir string) { binary = filepath.Join(dir, "keepalived") }))
 }
 
 const conf = `
@@ -59,7 +41,7 @@ const patience = 10 * time.Second
 // daemon is one daemon in its own namespace with its own files.
 type daemon struct {
 	*nettest.Proc
-	t   *testing.T
+	t   testing.TB
 	ns  *nettest.NS
 	dir string
 }
@@ -100,7 +82,7 @@ func (d *daemon) args(extra ...string) []string {
 
 func (d *daemon) count(text string) int { return strings.Count(d.Output(), text) }
 
-func start(t *testing.T, text string, extra ...string) *daemon {
+func start(t testing.TB, text string, extra ...string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, ns: nettest.LAN(t, 1)[0], dir: t.TempDir()}
 	d.configure(text)

@@ -20,7 +20,7 @@ import (
 // shows it.
 
 // field reads the value behind a name in one of the files of /proc.
-func field(t *testing.T, file, name string) string {
+func field(t testing.TB, file, name string) string {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -38,7 +38,7 @@ func field(t *testing.T, file, name string) string {
 
 // stat returns the fields of /proc/PID/stat behind the name, so that index 0 is
 // the third of proc(5).
-func stat(t *testing.T, file string) []string {
+func stat(t testing.TB, file string) []string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -48,7 +48,7 @@ func stat(t *testing.T, file string) []string {
 }
 
 // mayRaiseLimits tells whether this process has CAP_SYS_RESOURCE.
-func mayRaiseLimits(t *testing.T) bool {
+func mayRaiseLimits(t testing.TB) bool {
 	caps, err := strconv.ParseUint(field(t, "/proc/self/status", "CapEff"), 16, 64)
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,7 @@ func TestTheLinesOfARun(t *testing.T) {
 	})
 }
 
-func wantLines(t *testing.T, extra, parent, child []string) {
+func wantLines(t testing.TB, extra, parent, child []string) {
 	t.Helper()
 	d := &daemon{t: t, ns: nettest.LAN(t, 1)[0], dir: t.TempDir()}
 	d.configure(conf)
