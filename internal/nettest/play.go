@@ -45,6 +45,11 @@ func Play(t testing.TB, bound time.Duration, play func(t testing.TB)) {
 	}
 }
 
+// Stalled returns for how long at the most the machine itself stood still since
+// a moment, for a test that repeats its parts. It is measured from the first
+// call on.
+func Stalled(since time.Time) time.Duration { return theMeter().longestStall(since) }
+
 // Void fails the play as one that says nothing, for the observer itself could
 // not do what it had to: it is played again as after a stall of the machine.
 func Void(t testing.TB, format string, args ...any) {

@@ -125,8 +125,32 @@ func (e *endurance) gaps(from time.Time) (n int, worst time.Duration) {
 
 // during does something that goes wrong and sees that the adverts go on. The
 // bound is that of a busy machine: half an interval, or twice what it takes when
-// nothing happens. The figures are in the log.
+// nothing happens. The figures are in the log. What was measured while the
+// machine itself stood still is void, and is done again.
 func (e *endurance) during(what string, do func()) {
+	e.t.Helper()
+	bound := e.every / 2
+	if e.bound > 0 {
+		bound = e.bound
+	}
+	worst := time.Hour
+	for plays := 0; worst > bound && plays < 4; plays++ {
+		from := time.Now()
+		worst = e.measure(what, do)
+		if stalled := nettest.Stalled(from); stalled < bound/2 {
+			break
+		}
+	}
+	switch {
+	case e.bound == 0:
+		e.bound = max(bound, 2*worst)
+	case worst > bound:
+		e.t.Errorf("%s: an advert came %v late, at most %v", what, worst, bound)
+	}
+}
+
+// measure returns by how much an advert was late at the worst.
+func (e *endurance) measure(what string, do func()) time.Duration {
 	e.t.Helper()
 	before, _ := overTen(e.status())
 	from := time.Now()
@@ -134,14 +158,9 @@ func (e *endurance) during(what string, do func()) {
 	e.pass(time.Second)
 	n, worst := e.gaps(from)
 	after, all := overTen(e.status())
-	e.t.Logf("%-34s %3d adverts, worst %6.2f ms late, deadlines more than 10 ms late: %d more of %d",
-		what, n, float64(worst.Microseconds())/1000, after-before, all)
-	switch {
-	case e.bound == 0:
-		e.bound = max(e.every/2, 2*worst)
-	case worst > e.bound:
-		e.t.Errorf("%s: an advert came %v late, at most %v", what, worst, e.bound)
-	}
+	e.t.Logf("%-34s %3d adverts, worst %6.2f ms late, deadlines more than 10 ms late: %d more of %d; the machine stood still for %v",
+		what, n, float64(worst.Microseconds())/1000, after-before, all, nettest.Stalled(from))
+	return worst
 }
 
 // held is what the VRRP process holds: descriptors, goroutines, children.
@@ -230,6 +249,7 @@ func newEndurance(t testing.TB) *endurance {
 	m := newManager(t)
 	nettest.Need(t, "dbus-daemon", "dbus-monitor")
 	e := &endurance{t: t, mgr: m, bus: busOn(m.stage), every: 100 * time.Millisecond}
+	nettest.Stalled(time.Now()) // from now on it is measured
 	var silent net.Listener
 	var err error
 	m.peer.Do(func() { silent, err = net.Listen("tcp", "192.0.2.2:25") })
