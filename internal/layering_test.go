@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"internal/track":    {"internal/script", "internal/process", "internal/log"},
 	"internal/notify":   {"internal/script", "internal/process", "internal/log"},
 	"internal/control":  {"internal/process", "internal/log"},
-	"internal/host":     {"configparse", "internal/kernel", "internal/script"},
+	"internal/host":     {"configparse", "internal/kernel", "internal/script", "internal/process", "internal/log"},
 	"internal/report":   {"internal/agentx", "vrrp", "internal/bfd", "ipvs", "checker", "configparse"},
 	"internal/vrrpd":    {"internal/agentx", "internal/host", "vrrp", "ipvs", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},
 	"internal/checkd":   {"internal/agentx", "internal/host", "ipvs", "checker", "configparse", "internal/kernel", "internal/script", "internal/track", "internal/notify", "internal/report", "internal/process", "internal/log", "internal/control"},

@@ -37,10 +37,6 @@ func child(name string) int {
 	if err != nil {
 		return 1
 	}
-	config, err := process.MemoryFile("config", []byte(name))
-	if err != nil {
-		return 1
-	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return 1
@@ -54,16 +50,20 @@ func child(name string) int {
 	}()
 	d := newDaemon(process.Child{
 		Handover:    process.Handover{Role: process.RoleBFD},
-		Descriptors: process.Descriptors{Config: config, Ready: ready, BFDToVRRP: w},
+		Descriptors: process.Descriptors{Ready: ready, BFDToVRRP: w},
 	})
-	d.parse = func([]byte) (*configparse.Config, []configparse.Problem, error) {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, nil, err
-		}
+	d.load = func() (*configparse.Config, int) {
 		conf := &configparse.Config{}
 		conf.Global.BFDProcess.RTPriority = 10 // this machine may be busy
-		return conf, nil, json.Unmarshal(text, &conf.BFD)
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(text, &conf.BFD)
+		}
+		if err != nil {
+			log.Err("%v", err)
+			return nil, process.ExitConfig
+		}
+		return conf, -1
 	}
 	return d.run()
 }

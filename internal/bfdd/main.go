@@ -22,7 +22,7 @@ type daemon struct {
 	loop   *process.Loop
 	router *bfd.Router
 	conf   *configparse.Config
-	parse  func(archive []byte) (*configparse.Config, []configparse.Problem, error)
+	load   func() (*configparse.Config, int) // tests have no parent
 
 	own       process.Settings
 	reloads   int
@@ -39,7 +39,10 @@ type daemon struct {
 // status.
 func Main(c process.Child) int {
 	d := newDaemon(c)
-	d.parse = d.parseArchive
+	d.load = func() (*configparse.Config, int) {
+		conf, _, status := host.Load(c, configparse.BFD, nil)
+		return conf, status
+	}
 	return d.run()
 }
 
@@ -96,44 +99,6 @@ func (d *daemon) signal(now time.Time, s os.Signal) {
 	}
 }
 
-// load parses the parent's copy of the configuration and prints the problems of
-// the BFD pass. It returns -1, or the exit status of a process that cannot go
-// on with it.
-func (d *daemon) load() (*configparse.Config, int) {
-	b, err := d.child.Config()
-	if err != nil {
-		log.Err("%v", err)
-		return nil, process.ExitFatal
-	}
-	conf, problems, err := d.parse(b)
-	if err != nil {
-		log.Err("read the configuration: %v", err)
-		return nil, process.ExitFatal
-	}
-	for _, p := range problems {
-		if p.Pass == configparse.BFD {
-			log.Info("%v", p)
-		}
-	}
-	if conf.Failed[configparse.BFD] {
-		return conf, process.ExitConfig
-	}
-	return conf, -1
-}
-
-// parseArchive parses what the parent handed over.
-func (d *daemon) parseArchive(b []byte) (*configparse.Config, []configparse.Problem, error) {
-	archive, err := configparse.DecodeArchive(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	env := host.Env(d.child.Options.ConfigID, archive.Seed)
-	env.IncludeChecks = d.child.Options.AllConfig
-	env.Namespace = d.child.Options.Namespace
-	conf, problems := configparse.Load(archive, d.child.Options.ConfigFile, env)
-	return conf, problems, nil
-}
-
 // adopt makes a configuration the one in force, at the start and at each
 // reload. It reports false if the process cannot do its work.
 func (d *daemon) adopt(now time.Time, conf *configparse.Config) bool {
@@ -182,9 +147,7 @@ func (d *daemon) reload(now time.Time) {
 func (d *daemon) Next() time.Time {
 	next := d.repeatAt
 	for _, t := range []time.Time{d.router.Next(), d.vrrp.retryAt, d.checker.retryAt, d.nextRetry()} {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
+		next = process.Earliest(next, t)
 	}
 	return next
 }

@@ -87,19 +87,11 @@ func (d *daemon) Next() time.Time {
 	if d.stopping {
 		return time.Time{}
 	}
-	next := earliest(d.sched.Next(), earliest(d.table.retry, d.state.next(d.pool.Revision())))
+	next := process.Earliest(d.sched.Next(), process.Earliest(d.table.retry, d.state.next(d.pool.Revision())))
 	if d.table.k != nil {
-		next = earliest(next, d.guard.next())
+		next = process.Earliest(next, d.guard.next())
 	}
 	return next
-}
-
-// earliest is the earlier of two deadlines, of which zero means none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Tick implements process.Core.

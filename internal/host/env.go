@@ -113,20 +113,26 @@ func dumpLinks() map[string]configparse.Link {
 		names[l.Index] = l.Name
 	}
 	for _, l := range all {
-		c := configparse.Link{
-			Index: l.Index, MTU: l.MTU, Kind: l.Kind,
-			Loopback:    l.Flags&unix.IFF_LOOPBACK != 0,
-			NoMulticast: l.Flags&unix.IFF_MULTICAST == 0,
-			Ethernet:    l.Type == unix.ARPHRD_ETHER,
-			VRF:         l.Kind == "vrf",
-			Table:       l.VRFTable,
-		}
-		if l.Kind == "macvlan" || l.Kind == "ipvlan" {
-			c.Base = names[l.Parent]
-		}
-		known[l.Name] = c
+		known[l.Name] = Link(l, names[l.Parent])
 	}
 	return known
+}
+
+// Link is an interface as the parser sees it. parent is the name of the one
+// that it is on.
+func Link(l kernel.Link, parent string) configparse.Link {
+	c := configparse.Link{
+		Index: l.Index, MTU: l.MTU, Kind: l.Kind,
+		Loopback:    l.Flags&unix.IFF_LOOPBACK != 0,
+		NoMulticast: !l.Multicast(),
+		Ethernet:    l.Type == unix.ARPHRD_ETHER,
+		VRF:         l.Kind == "vrf",
+		Table:       l.VRFTable,
+	}
+	if l.Kind == "macvlan" || l.Kind == "ipvlan" {
+		c.Base = parent
+	}
+	return c
 }
 
 // account finds a user by name. Numbers are no names: keepalived refuses them

@@ -26,6 +26,14 @@ type Core interface {
 	Apply(now time.Time)
 }
 
+// Earliest is the earlier of two deadlines, of which zero means none.
+func Earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // Loop is the one goroutine that owns the state of a process. Everything that
 // blocks lives in another goroutine and posts.
 //

@@ -36,9 +36,6 @@ type daemon struct {
 	watch  *kernel.Watcher
 	worker *worker // runs beside the loop; see job
 
-	// parse turns the parent's archive into a configuration.
-	parse func(archive []byte) (*configparse.Config, []configparse.Problem, error)
-
 	reloads int
 	conf    *configparse.Config
 	cfg     *vrrp.Config // conf.VRRP with what the kernel adds
@@ -77,9 +74,7 @@ type daemon struct {
 // Main is the VRRP process from its start to its end. It returns the exit
 // status.
 func Main(c process.Child) int {
-	d := newDaemon(c)
-	d.parse = d.parseArchive
-	return d.run()
+	return newDaemon(c).run()
 }
 
 func newDaemon(c process.Child) *daemon {
@@ -124,18 +119,10 @@ func (d *daemon) Next() time.Time {
 		next = later(next, d.ticked.Add(time.Duration(len(d.cfg.Instances))*gather))
 	}
 	if !d.stopping {
-		next = earliest(next, d.track.next())
-		next = earliest(next, d.state.next())
+		next = process.Earliest(next, d.track.next())
+		next = process.Earliest(next, d.state.next())
 	}
 	return next
-}
-
-// earliest is the earlier of two deadlines, of which zero means none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Tick implements process.Core.

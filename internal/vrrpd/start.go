@@ -3,17 +3,15 @@ package vrrpd
 import (
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/host"
 	"github.com/keepalived-go/keepalived/internal/kernel"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
-	"github.com/keepalived-go/keepalived/internal/script"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
@@ -79,66 +77,16 @@ func (d *daemon) openRaw() error {
 	return unix.Close(fd)
 }
 
-// load parses the parent's copy of the configuration. It prints the problems
-// of the VRRP pass. It returns -1, or the exit status of a process that cannot
-// go on with it.
+// load parses the parent's copy of the configuration. It returns -1, or the
+// exit status of a process that cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
-	b, err := d.child.Config()
-	if err != nil {
-		log.Err("%v", err)
-		return nil, process.ExitFatal
-	}
-	conf, problems, err := d.parse(b)
-	if err != nil {
-		log.Err("read the configuration: %v", err)
-		return nil, process.ExitFatal
-	}
-	for _, p := range problems {
-		if p.Pass == configparse.VRRP {
-			log.Info("%v", p)
+	conf, _, status := host.Load(d.child, configparse.VRRP, func(env *configparse.Env) {
+		env.Link = func(name string) (configparse.Link, bool) {
+			l, ok := d.links.named(name)
+			return host.Link(l, d.links.byIndex[l.Parent].Name), ok
 		}
-	}
-	if conf.Failed[configparse.VRRP] {
-		return conf, process.ExitConfig
-	}
-	return conf, -1
-}
-
-// parseArchive parses what the parent handed over.
-func (d *daemon) parseArchive(b []byte) (*configparse.Config, []configparse.Problem, error) {
-	archive, err := configparse.DecodeArchive(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	conf, problems := configparse.Load(archive, d.child.Options.ConfigFile, d.environment(archive.Seed))
-	return conf, problems, nil
-}
-
-// environment is what the parser may ask the system in this process.
-func (d *daemon) environment(seed uint64) configparse.Env {
-	host, _ := os.Hostname()
-	id := d.child.Options.ConfigID
-	if id == "" {
-		id = configparse.DefaultConfigID(host)
-	}
-	link := func(name string) (configparse.Link, bool) {
-		l, ok := d.links.named(name)
-		return configparse.Link{
-			Index: l.Index, MTU: l.MTU, Loopback: l.Flags&unix.IFF_LOOPBACK != 0, NoMulticast: !l.Multicast(),
-			Ethernet: l.Type == unix.ARPHRD_ETHER, VRF: l.Kind == "vrf", Table: l.VRFTable,
-			Kind: l.Kind, Base: d.links.byIndex[l.Parent].Name,
-		}, ok
-	}
-	return configparse.Env{
-		ConfigID: id, HostName: host, Seed: seed, CPUs: runtime.NumCPU(),
-		IncludeChecks: d.child.Options.AllConfig, Namespace: d.child.Options.Namespace,
-		SNMPSocket: d.child.Options.SNMPSocket, Getenv: os.Getenv,
-		Link: link,
-		User: func(name string) (configparse.User, bool) {
-			c, err := script.Lookup(name, "")
-			return configparse.User{UID: c.UID, GID: c.GID}, err == nil
-		},
-	}
+	})
+	return conf, status
 }
 
 // readNetwork tells the core all links and addresses there are.

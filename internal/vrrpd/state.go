@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
@@ -101,7 +102,7 @@ func (d *daemon) saveState(now time.Time) {
 		}
 	}
 	if d.stateChanged {
-		s.due = earliest(s.due, later(now, s.last.Add(every)))
+		s.due = process.Earliest(s.due, later(now, s.last.Add(every)))
 	}
 	if s.due.IsZero() || now.Before(s.due) || !s.writing.CompareAndSwap(false, true) {
 		return

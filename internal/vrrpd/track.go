@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keepalived-go/keepalived/internal/log"
+	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/track"
 	"github.com/keepalived-go/keepalived/vrrp"
 )
@@ -96,7 +97,7 @@ func (t *trackers) setProcesses(d *daemon, now time.Time, used map[trackKey]bool
 	}
 }
 
-func (t *trackers) next() time.Time { return earliest(t.scripts.Next(), t.processes.Next()) }
+func (t *trackers) next() time.Time { return process.Earliest(t.scripts.Next(), t.processes.Next()) }
 
 func (t *trackers) tick(now time.Time) {
 	t.scripts.Tick(now)
