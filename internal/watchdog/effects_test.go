@@ -385,9 +385,12 @@ func TestSignalNumbers(t *testing.T) {
 			t.Errorf("--signum=%s: %q, %v, want %s", name, out, err, want)
 		}
 	}
-	out, err := exec.Command(binary, "--signum", "stop").CombinedOutput()
-	if err == nil || string(out) != "Unknown sigfunc stop\n" {
-		t.Errorf("--signum stop: %q, %v", out, err)
+	// Names are case sensitive; TDUMP is of builds that dump threads.
+	for _, name := range []string{"stop", "TDUMP", "SIGRTMIN", ""} {
+		out, err := exec.Command(binary, "--signum="+name).CombinedOutput()
+		if err == nil || name != "" && string(out) != "Unknown sigfunc "+name+"\n" {
+			t.Errorf("--signum=%s: %q, %v", name, out, err)
+		}
 	}
 }
 
@@ -432,5 +435,47 @@ func TestSignals(t *testing.T) {
 	})
 	if d.pid("vrrp.pid") != child || d.count("died") > 0 || !d.Running() {
 		t.Errorf("a signal that means nothing ended a process:\n%s", d.Output())
+	}
+}
+
+// TestSignalsToAChild: what the parent passes on works as well when it is sent
+// to a child itself; one that is asked to stop does so in order and has a
+// successor.
+func TestSignalsToAChild(t *testing.T) {
+	d := start(t, everything)
+	d.WaitOutput(patience, "Startup complete")
+	d.WaitOutput(2*patience, "(VI_1) Entering MASTER STATE")
+	read := func(name string) string { b, _ := os.ReadFile(d.file(name)); return string(b) }
+	for _, c := range []struct{ pidFile, title, what, dump, keyword string }{
+		{"vrrp.pid", "VRRP", "VRRP", "keepalived.data", "vrrp"},
+		{"checkers.pid", "Healthcheck", "checker", "keepalived_check.data", "checker"},
+		{"bfd.pid", "BFD", "BFD", "keepalived_bfd.data", "bfd"},
+	} {
+		pid := d.pid(c.pidFile)
+		d.kill(c.pidFile, syscall.SIGUSR1)
+		d.WaitOutput(patience, fmt.Sprintf("Printing %s data for process(%d) on signal", c.what, pid))
+		nettest.Eventually(t, patience, c.dump, func() bool { return strings.HasPrefix(read(c.dump), "------< Global definitions >------") })
+		d.kill(c.pidFile, syscall.SIGXCPU)
+		d.WaitOutput(patience, c.title+" process has used too much CPU time, "+c.keyword+"_rlimit_rttime may need to be increased")
+		reloads := d.count(": Reloading\n")
+		d.kill(c.pidFile, syscall.SIGHUP)
+		nettest.Eventually(t, patience, c.title+" reloads alone", func() bool { return d.count(": Reloading\n") == reloads+1 })
+	}
+	d.kill("vrrp.pid", syscall.SIGUSR2)
+	nettest.Eventually(t, patience, "statistics", func() bool { return strings.Contains(read("keepalived.stats"), "Became master: 1") })
+	d.kill("vrrp.pid", syscall.Signal(63))
+	d.WaitOutput(patience, "Printing and clearing VRRP stats for process")
+	d.kill("vrrp.pid", syscall.Signal(36))
+	nettest.Eventually(t, patience, "JSON", func() bool { return strings.HasPrefix(read("keepalived.json"), "[{") })
+	if d.count("Reloading ...") > 0 {
+		t.Error("a reload of a child reached the parent")
+	}
+	for _, pidFile := range []string{"vrrp.pid", "checkers.pid", "bfd.pid"} {
+		pid := d.pid(pidFile)
+		d.kill(pidFile, syscall.SIGTERM)
+		nettest.Eventually(t, patience, "a successor of "+pidFile, func() bool { now := d.pid(pidFile); return now > 1 && now != pid })
+	}
+	if d.count("sent 0 priority") != 1 || d.count("died: Respawning") != 3 || d.count("permanent error") > 0 {
+		t.Errorf("children that were asked to stop:\n%s", d.Output())
 	}
 }

@@ -52,6 +52,7 @@ func Main(options process.Options, logging log.Options) int {
 	}
 	if err := p.reading.usable(options); err != nil {
 		log.Err("%v", err)
+		farewell()
 		return process.ExitNoConfig
 	}
 	if p.reading.ended() {
@@ -78,6 +79,9 @@ func Main(options process.Options, logging log.Options) int {
 	unix.Umask(umask(options, g))
 	if status := p.takeFiles(); status >= 0 {
 		return status
+	}
+	if g.ReloadFile { // an earlier run may have ended while it read
+		os.Remove(p.names.reloadFile(g))
 	}
 	if name := g.ProcessName; name != "" {
 		_ = process.SetName(name)

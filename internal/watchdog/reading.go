@@ -139,8 +139,12 @@ func (n names) pidFile(option, base string) string {
 	return n.directory + "/" + base + n.instance + ".pid"
 }
 
-func (n names) reloadFile() string {
-	if n.directory == "/run" {
+// reloadFile is the path of reload_file.
+func (n names) reloadFile(g configparse.Global) string {
+	switch {
+	case g.ReloadFilePath != "":
+		return g.ReloadFilePath
+	case n.directory == "/run":
 		return "/run/keepalived.reload"
 	}
 	return n.directory + "/keepalived" + n.instance + ".reload"

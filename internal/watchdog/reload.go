@@ -198,10 +198,7 @@ func (p *Parent) reloadFile() (remove func()) {
 	if !g.ReloadFile {
 		return func() {}
 	}
-	path := g.ReloadFilePath
-	if path == "" {
-		path = p.names.reloadFile()
-	}
+	path := p.names.reloadFile(g)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o644)
 	if err != nil {
 		log.Info("Unable to create reload file %s - %v", path, err)

@@ -48,8 +48,8 @@ func (p *Parent) end(status int) {
 	}
 	if status == process.ExitOK {
 		p.shutdownScript()
-		farewell()
 	}
+	farewell()
 }
 
 // farewell is the last that the daemon logs.
