@@ -111,15 +111,8 @@ var addressWords = joinBlocks(addressOptions, block[addressLine]{
 var staticAddressWords = joinBlocks(addressOptions, block[addressLine]{
 	"track_group": {takes: "NAME", help: "track_group that follows the address", acts: "vrrp",
 		set: func(p *parser, a *addressLine, w words) {
-			name := p.word(w, 1)
-			switch {
-			case a.trackSet:
-				p.errorf("track_group %s is a duplicate", name)
+			if !p.trackGroup(p.word(w, 1), &a.TrackGroup, &a.trackSet) {
 				a.noAnswer = true
-			case !p.trackGroups[name]:
-				p.errorf("track_group %s not found", name)
-			default:
-				a.TrackGroup, a.trackSet = name, true
 			}
 		}},
 	firstWord: {takes: "IPADDR[/LEN]", help: "the address", acts: "vrrpd"},

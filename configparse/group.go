@@ -252,3 +252,18 @@ func readDebounce(p *parser, c *Config, w words) {
 		c.VRRP.Debounce = append(c.VRRP.Debounce, d)
 	})
 }
+
+// trackGroup takes the track_group of a static address, route or rule. It is
+// false for a second one on the same line.
+func (p *parser) trackGroup(name string, to *string, set *bool) bool {
+	switch {
+	case *set:
+		p.errorf("track_group %s is a duplicate", name)
+		return false
+	case !p.trackGroups[name]:
+		p.errorf("track_group %s not found", name)
+	default:
+		*to, *set = name, true
+	}
+	return true
+}

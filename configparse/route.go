@@ -219,14 +219,8 @@ var staticRouteWords = joinBlocks(routeWords, block[routeLine]{
 	"track_group": {takes: "NAME", help: "track_group that follows the route", acts: "vrrp",
 		set: func(p *parser, r *routeLine, w words) {
 			name := r.take(p)
-			switch {
-			case r.trackSet:
-				p.errorf("track_group %s is a duplicate", name)
+			if !p.trackGroup(name, &r.TrackGroup, &r.trackSet) {
 				r.drop(p, "Route has trailing nonsense - %s", name)
-			case !p.trackGroups[name]:
-				p.errorf("track_group %s not found", name)
-			default:
-				r.TrackGroup, r.trackSet = name, true
 			}
 		}},
 })

@@ -125,15 +125,8 @@ var ruleWords = joinBlocks(ruleSelectors, ruleVerbs, block[ruleLine]{
 var staticRuleWords = joinBlocks(ruleWords, block[ruleLine]{
 	"track_group": {takes: "NAME", help: "track_group that follows the rule", acts: "vrrp",
 		set: func(p *parser, r *ruleLine, w words) {
-			name := r.take(p)
-			switch {
-			case r.trackSet:
-				p.errorf("track_group %s is a duplicate", name)
+			if !p.trackGroup(r.take(p), &r.TrackGroup, &r.trackSet) {
 				r.stop = true
-			case !p.trackGroups[name]:
-				p.errorf("track_group %s not found", name)
-			default:
-				r.TrackGroup, r.trackSet = name, true
 			}
 		}},
 })

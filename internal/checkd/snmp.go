@@ -11,10 +11,6 @@ import (
 	"github.com/keepalived-go/keepalived/ipvs"
 )
 
-// snmpVersion is what SNMP shows as the version: the release whose behaviour
-// this program has.
-const snmpVersion = "v2.4.3"
-
 // snmp is the subagent of the checker's branch, and of the global one. It
 // belongs to the loop.
 type snmp struct {
@@ -26,21 +22,17 @@ type snmp struct {
 // set connects to the master agent or leaves it, as the configuration in force
 // wants.
 func (s *snmp) set(d *daemon) {
-	g, o := &d.conf.Global, &d.child.Options
-	socket := g.SNMPSocket
-	if o.SNMPSocket != "" {
-		socket = o.SNMPSocket
-	}
+	g := &d.conf.Global
 	s.traps = g.Traps
-	want := g.SNMPChecker || o.SNMP
-	if s.agent != nil && (!want || socket != s.socket) {
+	want := g.SNMPChecker || d.child.Options.SNMP
+	if s.agent != nil && (!want || g.SNMPSocket != s.socket) {
 		go s.agent.Close(stopWait)
 		s.agent = nil
 	}
-	s.socket = socket
+	s.socket = g.SNMPSocket
 	if want && s.agent == nil {
 		s.agent = agentx.New(agentx.Config{
-			Socket: socket, Name: "Healthcheckers", Log: log.Info,
+			Socket: s.socket, Name: "Healthcheckers", Log: log.Info,
 			Regions: []agentx.Region{
 				{OID: report.MIBGlobal, Name: "The MIB module for Keepalived"},
 				{OID: report.MIBChecker, Name: "The MIB module for Healthchecker"},
@@ -57,7 +49,7 @@ func (d *daemon) snmpView() agentx.View {
 	if !ok {
 		return nil
 	}
-	view := append(report.GlobalMIB(c.Config, snmpVersion), c.MIB()...)
+	view := append(report.GlobalMIB(c.Config), c.MIB()...)
 	view.Sort()
 	return view
 }

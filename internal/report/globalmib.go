@@ -7,13 +7,17 @@ import (
 	"github.com/keepalived-go/keepalived/internal/agentx"
 )
 
+// snmpVersion is what SNMP shows as the version: the release whose behaviour
+// this program has.
+const snmpVersion = "Keepalived v2.4.3"
+
 // GlobalMIB is the branch of the global definitions. The checker process serves
 // it if it runs with SNMP, else the VRRP process.
-func GlobalMIB(c *configparse.Config, version string) agentx.View {
+func GlobalMIB(c *configparse.Config) agentx.View {
 	m := new(mib)
 	g := &c.Global
 	put := func(v agentx.Value, parts ...uint32) { m.scalar(v, MIBGlobal, parts...) }
-	put(agentx.String("Keepalived "+version), 1)
+	put(agentx.String(snmpVersion), 1)
 	put(agentx.String(g.RouterID), 2)
 	if server, err := netip.ParseAddr(g.SMTPServer); err == nil {
 		put(addressType(server.Is6()), 3, 1)

@@ -10,10 +10,6 @@ import (
 	"github.com/keepalived-go/keepalived/vrrp"
 )
 
-// snmpVersion is what SNMP shows as the version: the release whose behaviour
-// this program has.
-const snmpVersion = "v2.4.3"
-
 // viewWait is how long the agent waits for the loop to gather a view.
 const viewWait = 2 * time.Second
 
@@ -39,9 +35,6 @@ func (d *daemon) snmpWanted() snmpWant {
 	w := snmpWant{
 		socket: g.SNMPSocket, vrrp: g.SNMPVRRP || all, rfc2787: g.SNMPRFCv2 || all, rfc6527: g.SNMPRFCv3 || all,
 		traps: g.Traps,
-	}
-	if d.child.Options.SNMPSocket != "" {
-		w.socket = d.child.Options.SNMPSocket
 	}
 	// The global branch is the checker's where that has SNMP.
 	checker := (g.SNMPChecker || all) && d.conf.HasChecker && !d.child.Options.NoChecker
@@ -102,7 +95,7 @@ func (d *daemon) snmpView(want snmpWant) agentx.View {
 	}
 	var view agentx.View
 	if want.global {
-		view = append(view, report.GlobalMIB(v.Config, snmpVersion)...)
+		view = append(view, report.GlobalMIB(v.Config)...)
 	}
 	if want.vrrp {
 		view = append(view, v.MIB()...)
