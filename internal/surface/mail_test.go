@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/keepalived-go/keepalived/internal/nettest"
 )
@@ -94,4 +95,58 @@ func letters(dialogue string) string {
 	}
 	slices.Sort(list)
 	return strings.Join(list, "\n")
+}
+
+// TestWhatIsNotMailed: no_email_faults keeps FAULT back, no_checker_emails the
+// second check of a server that is down already.
+func TestWhatIsNotMailed(t *testing.T) {
+	nettest.Need(t, "unshare")
+	s := newStage(t)
+	mail := s.mailServer(s.lb, "127.0.0.1:2525")
+	d := s.start(`global_defs {
+    router_id lb1
+    notification_email {
+        root@example.net
+    }
+    smtp_server 127.0.0.1 2525
+    smtp_alert
+    no_email_faults
+    no_checker_emails
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    version 3
+    advert_int 0.2
+    virtual_ipaddress {
+        192.0.2.100/24
+    }
+}
+virtual_server 192.0.2.100 80 {
+    delay_loop 1
+    protocol TCP
+    real_server 192.0.2.2 81 {
+        TCP_CHECK {
+            connect_timeout 1
+            retry 0
+        }
+        TCP_CHECK {
+            connect_timeout 1
+            retry 0
+        }
+    }
+}
+`)
+	d.wait("(VI_1) Entering MASTER STATE")
+	d.waitCount("TCP_CHECK on service [192.0.2.2]:tcp:81 failed", 2)
+	s.lb.Down("eth0")
+	d.wait("(VI_1) Entering FAULT STATE")
+	s.lb.Up("eth0")
+	d.waitCount("(VI_1) Entering MASTER STATE", 2)
+	nettest.Eventually(t, patience, "the mail about the second mastership", func() bool { return strings.Count(mail(), "Entering MASTER state") == 2 })
+	d.end()
+	if all := mail(); strings.Count(all, "=> TCP CHECK failed on service <=") != 1 || strings.Contains(all, "FAULT") ||
+		strings.Count(all, "VRRP Instance VI_1 - Stopping") != 1 {
+		t.Errorf("mails:\n%s", all)
+	}
 }

@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -49,6 +50,18 @@ vrrp_instance VI_2 {
         192.0.2.201/24
     }
 }
+vrrp_instance VI_3 {
+    interface eth0
+    virtual_router_id 53
+    version 3
+    priority 100
+    unicast_peer {
+        192.0.2.2
+    }
+    virtual_ipaddress {
+        192.0.2.103/24
+    }
+}
 virtual_server 192.0.2.100 80 {
     delay_loop 1
     lvs_sched rr
@@ -63,8 +76,8 @@ virtual_server 192.0.2.100 80 {
 }
 `
 
-// statusPeer has another password for the one instance and another address list
-// for the other, of which it is master.
+// statusPeer has another password for the first instance, another address list
+// for the second and the checksums of old versions for the third. It is master.
 const statusPeer = `vrrp_instance VI_1 {
     interface eth0
     virtual_router_id 51
@@ -85,6 +98,19 @@ vrrp_instance VI_2 {
         192.0.2.200/24
     }
 }
+vrrp_instance VI_3 {
+    interface eth0
+    virtual_router_id 53
+    version 3
+    priority 200
+    old_unicast_checksum
+    unicast_peer {
+        192.0.2.1
+    }
+    virtual_ipaddress {
+        192.0.2.103/24
+    }
+}
 `
 
 // TestStatusOfAMess is what keepalivedctl shows of a pair that is configured
@@ -95,6 +121,7 @@ func TestStatusOfAMess(t *testing.T) {
 	s.write("peer.conf", statusPeer)
 	peer := s.peer.StartWith([]nettest.ProcOption{nettest.PrivateRun()}, programs+"/keepalived", "-n", "-l", "-D", "-G", "-f", s.file("peer.conf"))
 	peer.WaitOutput(patience, "(VI_2) Entering MASTER STATE")
+	peer.WaitOutput(patience, "(VI_3) Entering MASTER STATE")
 	d := s.start(statusConf)
 	d.wait("(VI_1) Entering MASTER STATE")
 	d.wait("TCP_CHECK on service [192.0.2.2]:tcp:81 failed")
@@ -112,7 +139,11 @@ func TestStatusOfAMess(t *testing.T) {
 			"VI_2: 192.0.2.2 announces 1 addresses, 2 are configured here; 192.0.2.201 is missing",
 			"track script missing is disabled since not found/accessible",
 			"script missing: DISABLED",
+			"VI_3: its peers compute unicast checksums the old way, and so does it now",
 			"160 = 150 +10 (script chk)",
+			"master this router, 192.0.2.1; last advert ",
+			"192.0.2.2, priority 200; given up if silent for ",
+			" deadlines: ",
 			"why 192.0.2.2 is master with priority 200, ours is 100",
 			"[192.0.2.2]:tcp:81 DOWN for",
 		} {
@@ -131,5 +162,17 @@ func TestStatusOfAMess(t *testing.T) {
 		t.Errorf("--check: %d, %s", status, out)
 	}
 	t.Log("\n" + screen)
+	out, status := ctl("--json")
+	var parsed struct {
+		VRRP struct {
+			Instances []struct{ Name, State, Why string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &parsed); err != nil || status != 0 || len(parsed.VRRP.Instances) != 3 || parsed.VRRP.Instances[0].Why == "" {
+		t.Errorf("--json: %d, %v, %+v", status, err, parsed)
+	}
+	again := s.lb.Start(programs+"/keepalivedctl", "--socket", s.file("run/keepalived/control.sock"), "status", "--watch")
+	nettest.Eventually(t, patience, "a second screen of --watch", func() bool { return strings.Count(again.Output(), "keepalived v2.4.3") >= 2 })
+	again.Stop()
 	d.end()
 }
