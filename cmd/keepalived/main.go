@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -81,6 +82,9 @@ func logging(req request) log.Options {
 // the child ends in order, and stays after a kill.
 func runChild(req request, c process.Child) int {
 	_ = process.SetName("keepalived")
+	// A fault of the program ends in SIGABRT and not in Go's status 2, which the
+	// parent would take for a configuration that no new start can mend.
+	debug.SetTraceback("crash")
 	opt := logging(req)
 	opt.Ident, opt.File = c.Ident, c.LogFile
 	log.Open(opt)

@@ -196,6 +196,19 @@ func TestTheSpareProcess(t *testing.T) {
 	nettest.Eventually(t, patience, "no child is left", func() bool { return len(none.children()) == 0 })
 }
 
+// A fault of a child's program is not taken for a permanent error: Go's own exit
+// status for it would be that of a bad configuration.
+func TestAChildThatCrashesIsRestarted(t *testing.T) {
+	d := start(t, conf)
+	d.WaitOutput(patience, "Startup complete")
+	pid := d.pid("vrrp.pid")
+	d.kill("vrrp.pid", syscall.SIGSEGV)
+	nettest.Eventually(t, 2*patience, "a successor", func() bool { return d.pid("vrrp.pid") > 1 && d.pid("vrrp.pid") != pid })
+	if d.count("exited due to s") != 1 || d.count("permanent error") > 0 || !d.Running() {
+		t.Errorf("after a crash of the child:\n%s", d.Output())
+	}
+}
+
 func TestDontRespawnEndsTheDaemon(t *testing.T) {
 	d := start(t, conf, "-R")
 	d.WaitOutput(patience, "Startup complete")
