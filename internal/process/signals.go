@@ -20,6 +20,7 @@ const (
 // Those that mean nothing to a child are caught too and not ignored, because an
 // ignored signal would stay ignored in scripts.
 func (c Child) CatchSignals() <-chan os.Signal {
+	dieOfFaults()
 	to := make(chan os.Signal, 16)
 	signal.Notify(to, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU,
 		SIGJSON, SIGSTATSCLEAR, unix.SIGQUIT, unix.SIGALRM, unix.SIGPIPE, unix.SIGABRT, unix.SIGVTALRM, unix.SIGPROF)
