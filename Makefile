@@ -14,7 +14,7 @@ FUZZTIME    ?= 60s
 export PATH := $(PATH):/usr/local/go/bin
 
 export PKG_VERSION ?= 2.4.3+go0.1.0
-export PKG_ARCH    ?= $(shell $(GO) env GOARCH)
+export PKG_ARCH    ?= $(shell PATH='$(PATH)' $(GO) env GOARCH)
 
 # Packages whose tests are worth the race detector: those with goroutines.
 RACE := ./internal/process ./internal/log ./internal/track ./internal/notify ./internal/script ./checker ./internal/watchdog
