@@ -29,7 +29,7 @@ const (
 	// most maxSlack, so that many share one wake-up: at 1,000 checks a second
 	// waking costs more than checking.
 	slackShare = 200
-	maxSlack   = 8 * time.Millisecond
+	maxSlack   = 50 * time.Millisecond
 
 	// crowd is how many connections one poller takes before the next is used:
 	// a few checks need no second thread.
@@ -285,7 +285,11 @@ func (s *Scheduler) ended(now time.Time, list []*attempt) {
 			continue // abandoned
 		}
 		j.running, j.cancel = nil, nil
+		planned := j.next.At
 		j.next = s.opt.Report(now, j.id, a.res)
+		if !j.next.At.IsZero() {
+			j.next.At = inStep(now, planned.Add(a.res.Took), j.next.At)
+		}
 		a.job, a.talk, a.end, a.res = nil, nil, nil, Result{}
 		s.spare = append(s.spare, a)
 		if !j.next.At.IsZero() && !j.paused {
@@ -293,6 +297,14 @@ func (s *Scheduler) ended(now time.Time, list []*attempt) {
 			s.due.put(j, s.stamp(j.next.At))
 		}
 	}
+}
+
+// inStep takes from the time to the next start what this process was late: the
+// attempt should have ended at due and is heard of now. So the rate is kept, and
+// checks that a stall has thrown together do not stay together, which would
+// make them late again in every round.
+func inStep(now, due, next time.Time) time.Time {
+	return next.Add(-min(now.Sub(due), next.Sub(now)/2))
 }
 
 // Lateness returns the figures since the start.

@@ -203,3 +203,20 @@ func TestHeap(t *testing.T) {
 		h.remove(j)
 	}
 }
+
+// What a start was late or early does not shift the starts after it; after a
+// long stall at least half the pause is kept.
+func TestSchedulerStaysInStep(t *testing.T) {
+	due := time.Unix(1000, 0)
+	for _, tt := range []struct{ late, want time.Duration }{
+		{0, time.Second},
+		{30 * time.Millisecond, time.Second},
+		{-5 * time.Millisecond, time.Second},
+		{10 * time.Second, 10*time.Second + time.Second/2},
+	} {
+		now := due.Add(tt.late)
+		if got := inStep(now, due, now.Add(time.Second)).Sub(due); got != tt.want {
+			t.Errorf("%v late: the next start is %v after the end that was planned, want %v", tt.late, got, tt.want)
+		}
+	}
+}
