@@ -23,7 +23,7 @@ func (w words) has(i int) bool { return i < len(w.list) }
 func (p *parser) word(w words, i int) string {
 	if i < len(w.list) {
 		p.column = w.at.column + int32(w.list[i].offset)
-		return w.list[i].text
+		return strings.Clone(w.list[i].text) // who keeps it must not keep the whole file in memory
 	}
 	start, before := "", ""
 	if len(w.list) > 0 {

@@ -13,7 +13,7 @@ const (
 	// restAfter is when what reading has used is given back: collecting it takes
 	// milliseconds that the first seconds have a better use for, and of several
 	// reloads only the last needs it.
-	restAfter = 10 * time.Second
+	restAfter = 8 * time.Second
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
