@@ -92,9 +92,9 @@ const (
 	// lateBound is how late a deadline may be handled before we suspect that
 	// the process stood still and that packets are waiting unread.
 	lateBound = 2 * time.Millisecond
-	// stoodStill is how late a Backup with long intervals must be for its sockets
-	// not to be believed at once: adverts may still be on their way into them.
-	// Less than that is a busy machine, and waiting would only add to it.
+	// stoodStill is how late a Backup must be for its sockets not to be believed
+	// at once: adverts may still be on their way into them. Less than that is a
+	// busy machine, and waiting would only add to it.
 	stoodStill = 50 * time.Millisecond
 )
 
@@ -132,17 +132,14 @@ func (in *instance) restartDown(now time.Time) {
 // unread, and puts it off once by a little so that they are received first:
 // a process that was stopped must look before it speaks.
 func (in *instance) stalled(now time.Time) bool {
-	suspect, wait := in.mayBeReplaced(now), in.grace()
+	suspect := in.mayBeReplaced(now)
 	if in.state != Master {
-		// What stopped us, such as a hypervisor, may have stopped the master as
-		// well: it looks for its own grace before it goes on, so we wait longer.
-		suspect = now.Sub(in.wake.at) >= min(max(in.masterInterval/8, lateBound), stoodStill)
-		wait *= 4
+		suspect = now.Sub(in.wake.at) >= stoodStill
 	}
 	if in.held || !suspect {
 		return false
 	}
-	in.r.timers.set(&in.wake, now.Add(wait))
+	in.r.timers.set(&in.wake, now.Add(in.grace()))
 	in.held = true
 	return true
 }
