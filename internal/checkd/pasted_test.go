@@ -1,7 +1,6 @@
 package checkd
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,7 +105,7 @@ func TestPastedTables(t *testing.T) {
 			case ours != theirs:
 				t.Errorf("table\n%s\nthe original's\n%s\nours said\n%s", ours, theirs, read("ours.log"))
 			default:
-				t.Log(fmt.Sprintf("%q", ours))
+				t.Logf("%q", ours)
 			}
 		})
 	}
