@@ -182,6 +182,28 @@ func TestOrdinaryScheduling(t *testing.T) {
 	}
 }
 
+// TestOnOwnThread takes more threads than the process has, so that its first one
+// is among those that are asked.
+func TestOnOwnThread(t *testing.T) {
+	const n = 50
+	end, tids := make(chan struct{}), make(chan int, n)
+	for range n {
+		go onOwnThread(func() {
+			tids <- unix.Gettid()
+			<-end
+		})
+	}
+	seen := map[int]bool{os.Getpid(): true}
+	for range n {
+		tid := <-tids
+		if seen[tid] {
+			t.Errorf("thread %d is the first one, or serves two", tid)
+		}
+		seen[tid] = true
+	}
+	close(end)
+}
+
 func TestSignal(t *testing.T) {
 	dir := t.TempDir()
 	ready := filepath.Join(dir, "ready")

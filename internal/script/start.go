@@ -51,7 +51,7 @@ var (
 func Start(c Command, done func(Status), extra ...string) *Process {
 	spawnerOnce.Do(func() {
 		requests = make(chan request, queued)
-		go spawner()
+		go onOwnThread(spawner)
 	})
 	p := &Process{}
 	select {
@@ -85,7 +85,6 @@ func (p *Process) PID() int {
 // so the parent-death signal, which watches the forking thread, cannot misfire,
 // and the thread's ordinary scheduling is what each program inherits.
 func spawner() {
-	runtime.LockOSThread()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		for r := range requests {
@@ -95,6 +94,24 @@ func spawner() {
 	for r := range requests {
 		r.fork(null.Fd())
 	}
+}
+
+// onOwnThread runs f on a thread of its own that is not the process's first:
+// ps, chrt and taskset show that one's scheduling as that of the process.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		f()
+		return
+	}
+	locked := make(chan struct{})
+	go func() { // this thread is taken, so another one runs it
+		runtime.LockOSThread()
+		close(locked)
+		f()
+	}()
+	<-locked
+	runtime.UnlockOSThread()
 }
 
 // The processors this process was started with, before it changed anything: its
