@@ -362,15 +362,7 @@ func (d *director) checker() int {
 // threads may have started.
 func (d *director) family() []int {
 	d.t.Helper()
-	pids := []int{d.PID()}
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.PID()))
-	for _, file := range tasks {
-		b, _ := os.ReadFile(file)
-		for _, f := range strings.Fields(string(b)) {
-			pid, _ := strconv.Atoi(f)
-			pids = append(pids, pid)
-		}
-	}
+	pids := append([]int{d.PID()}, d.Children()...)
 	if len(pids) < 2 {
 		d.t.Fatalf("the daemon %d has no children", d.PID())
 	}

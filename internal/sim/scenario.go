@@ -410,9 +410,8 @@ func (g *scenario) changeFamily(in *scenarioInstance) {
 }
 
 // rollOut changes which instances and groups there are, or an instance's family,
-// and reloads one node
-// after the other. Meanwhile they disagree, as they do when an operator does
-// so. Only when all run: see disturb.
+// and reloads one node after the other. Meanwhile they disagree, as they do when
+// an operator does so. Only when all run: see disturb.
 func (g *scenario) rollOut() {
 	if len(g.dead)+len(g.stalled) > 0 {
 		return

@@ -146,20 +146,6 @@ func TestAKilledChildIsRestarted(t *testing.T) {
 	}
 }
 
-// children are the processes, also dead ones that nobody has waited for, whose
-// parent is the daemon.
-func (d *daemon) children() (pids []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.PID()))
-	for _, path := range tasks {
-		b, _ := os.ReadFile(path)
-		for _, f := range strings.Fields(string(b)) {
-			n, _ := strconv.Atoi(f)
-			pids = append(pids, n)
-		}
-	}
-	return pids
-}
-
 // TestTheSpareProcess: the VRRP child of a foreground daemon is the process
 // that was started before the configuration was read, with the file mode mask
 // that it says; its successor is not. Where there is no VRRP none is left.
@@ -167,7 +153,7 @@ func TestTheSpareProcess(t *testing.T) {
 	d := start(t, "global_defs {\n    umask 027\n}\n"+conf)
 	d.WaitOutput(patience, "(VI_1) Entering BACKUP STATE (init)")
 	first := d.pid("vrrp.pid")
-	if got := d.children(); !slices.Equal(got, []int{first}) {
+	if got := d.Children(); !slices.Equal(got, []int{first}) {
 		t.Fatalf("children %v, want only VRRP's %d", got, first)
 	}
 	environment := func(pid int) string {
@@ -193,7 +179,7 @@ func TestTheSpareProcess(t *testing.T) {
 
 	none := start(t, "global_defs {\n    router_id lb1\n}\n")
 	none.WaitOutput(patience, "Warning - keepalived has no configuration to run")
-	nettest.Eventually(t, patience, "no child is left", func() bool { return len(none.children()) == 0 })
+	nettest.Eventually(t, patience, "no child is left", func() bool { return len(none.Children()) == 0 })
 }
 
 // A fault of a child's program is not taken for a permanent error: Go's own exit
