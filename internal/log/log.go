@@ -142,6 +142,28 @@ func Dropped() uint64 {
 	return n
 }
 
+// held is how many callers of Hold have not released yet.
+var held atomic.Int32
+
+// Hold keeps lines in their queues until the returned function is called: to
+// wake those who write them takes a while, in which something more urgent could
+// be done. Lines keep their times and their order.
+func Hold() func() {
+	held.Add(1)
+	return letGo
+}
+
+func letGo() {
+	if held.Add(-1) > 0 {
+		return
+	}
+	if o := current.Load(); o != nil {
+		for _, s := range o.sinks {
+			s.start()
+		}
+	}
+}
+
 // Capture hands every later message to f as well, for tests. f must be safe
 // for use by several goroutines. The returned function ends it.
 func Capture(f func(Line)) (stop func()) {

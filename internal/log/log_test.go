@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,46 @@ func TestFileFormat(t *testing.T) {
 	}
 	if want := len("Sat Nov 21 09:53:11.001813293 2026: ") + lineBytes; len(lines[1]) != want {
 		t.Errorf("long line has %d bytes, want %d", len(lines[1]), want)
+	}
+}
+
+func TestHold(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "k.log")
+	Open(Options{File: name})
+	defer Close(time.Second)
+	s := current.Load().sinks[0]
+	queued := func() int {
+		for range 1000 {
+			runtime.Gosched()
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.lines)
+	}
+	Info("zero")
+	Flush(5 * time.Second) // now the writer waits
+	outer, inner := Hold(), Hold()
+	Info("one")
+	Info("two")
+	if n := queued(); n != 2 {
+		t.Errorf("%d of 2 lines wait while held", n)
+	}
+	inner()
+	if n := queued(); n != 2 {
+		t.Errorf("%d of 2 lines wait while held once more", n)
+	}
+	outer()
+	Flush(5 * time.Second)
+	again := Hold()
+	defer again()
+	for range heldLines + 1 {
+		Info("many")
+	}
+	Flush(5 * time.Second) // does not wait for the release
+	got, err := os.ReadFile(name)
+	if lines := strings.Fields(string(got)); err != nil || strings.Count(string(got), "many") != heldLines+1 ||
+		len(lines) < 6 || lines[5] != "zero" {
+		t.Errorf("got %q, error %v", got, err)
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 // that all change state at once log some 8000 lines.
 const queueLines = 16384
 
+// heldLines is how many lines Hold keeps back: a start with thousands of
+// instances must not fill the queue.
+const heldLines = 64
+
 // entry is a line with what syslog needs beside it.
 type entry struct {
 	Line
@@ -53,6 +57,17 @@ func (s *sink) put(e entry) {
 		s.dropped.Add(1)
 	} else {
 		s.lines = append(s.lines, e)
+		if held.Load() == 0 || len(s.lines) > heldLines {
+			s.wake.Broadcast()
+		}
+	}
+	s.mu.Unlock()
+}
+
+// start wakes the goroutine if lines were held back.
+func (s *sink) start() {
+	s.mu.Lock()
+	if len(s.lines) > 0 {
 		s.wake.Broadcast()
 	}
 	s.mu.Unlock()
@@ -103,6 +118,7 @@ func (s *sink) emit(e entry) {
 
 // flush waits until nothing is queued or being written.
 func (s *sink) flush(timeout time.Duration) {
+	s.start()
 	idle := make(chan struct{})
 	go func() {
 		s.mu.Lock()

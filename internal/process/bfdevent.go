@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // BFDEvent is what the BFD process tells VRRP and the checker over a pipe: the
@@ -34,18 +32,12 @@ func (e BFDEvent) State() string {
 }
 
 // Delay is how long ago the event was sent.
-func (e BFDEvent) Delay() time.Duration { return max(monotonic()-e.Sent, 0) }
+func (e BFDEvent) Delay() time.Duration { return max(Monotonic(time.Now())-e.Sent, 0) }
 
 // Stamp returns the event as sent now.
 func (e BFDEvent) Stamp() BFDEvent {
-	e.Sent = monotonic()
+	e.Sent = Monotonic(time.Now())
 	return e
-}
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
 }
 
 // Append appends the event as one line, which fits into one write to a pipe.

@@ -63,9 +63,6 @@ type Loop struct {
 	timerFD int
 	armed   time.Time
 
-	base     time.Time // an instant …
-	baseMono int64     // … and the same one on CLOCK_MONOTONIC, in nanoseconds
-
 	stopped bool
 	full    atomic.Uint64
 }
@@ -82,11 +79,6 @@ func NewLoop(core Core) (*Loop, error) {
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return nil, fmt.Errorf("read the monotonic clock: %w", err)
-	}
-	l.base, l.baseMono = time.Now(), ts.Nano()
 	return l, nil
 }
 
@@ -285,8 +277,8 @@ func (l *Loop) arm() {
 		return
 	}
 	l.armed = next
-	at := l.baseMono + int64(next.Sub(l.base))
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // zero would disarm
+	at := max(Monotonic(next), 1) // zero would disarm
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(at))}
 	if err := unix.TimerfdSettime(l.timerFD, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
 		panic(fmt.Sprintf("set timerfd to %v: %v", next, err)) // no valid argument fails
 	}

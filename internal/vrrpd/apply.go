@@ -3,6 +3,7 @@ package vrrpd
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,21 +15,29 @@ import (
 
 // Apply carries out what the core decided. Adverts leave before anything else
 // of the pass, in one call per socket; what needs the kernel's answer goes to
-// the worker in order. Apply implements process.Core.
+// the worker in order, and at once: writing log lines and the state can wait
+// for a virtual address. Apply implements process.Core.
 func (d *daemon) Apply(now time.Time) {
+	release := log.Hold()
 	for {
 		effects := d.router.Drain()
 		for _, e := range effects {
 			d.effect(now, e)
 		}
 		d.out.flush(d.isDown)
-		d.worker.put(d.jobs) // also those that no effect brought: static entries
-		clear(d.jobs)
-		d.jobs = d.jobs[:0]
+		if len(d.jobs) > 0 { // also those that no effect brought: static entries
+			d.worker.put(d.jobs)
+			clear(d.jobs)
+			d.jobs = d.jobs[:0]
+			// The worker takes over this thread, and another carries on here: to
+			// wake a thread takes longer than what the worker has to do.
+			runtime.Gosched()
+		}
 		if len(effects) == 0 {
 			break
 		}
 	}
+	release()
 	d.saveState(now)
 }
 

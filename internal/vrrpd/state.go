@@ -77,13 +77,6 @@ func (s *stateFile) open(f *os.File) error {
 func (s *stateFile) size() *uint64  { return (*uint64)(unsafe.Pointer(&s.head[0])) }
 func (s *stateFile) alive() *uint64 { return (*uint64)(unsafe.Pointer(&s.head[8])) }
 
-// monotonic is now on CLOCK_MONOTONIC, which all processes share.
-func monotonic() uint64 {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return uint64(ts.Nano())
-}
-
 // saveState says that the process lives, and takes a snapshot when something
 // changed, not more often than saveEvery.
 func (d *daemon) saveState(now time.Time) {
@@ -91,7 +84,7 @@ func (d *daemon) saveState(now time.Time) {
 	if s.file == nil || d.stopping {
 		return
 	}
-	atomic.StoreUint64(s.alive(), monotonic())
+	atomic.StoreUint64(s.alive(), uint64(process.Monotonic(now)))
 	every := saveEvery + time.Duration(len(d.cfg.Instances))*savePerInstance
 	if s.due.IsZero() {
 		switch {
@@ -156,7 +149,7 @@ func (s *stateFile) read() (v saved, away time.Duration, err error) {
 	if n == 0 || n > 256<<20 {
 		return v, 0, errNoState
 	}
-	away = time.Duration(monotonic() - atomic.LoadUint64(s.alive()))
+	away = process.Monotonic(time.Now()) - time.Duration(atomic.LoadUint64(s.alive()))
 	b := make([]byte, n)
 	if _, err := s.file.ReadAt(b, headBytes); err != nil {
 		return v, 0, err
