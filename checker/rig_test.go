@@ -11,10 +11,13 @@ import (
 	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
-// TestMain lets many tests wait at a time: they do little else.
+// TestMain lets many tests wait at a time: they do little else. Fuzzing, which
+// does, keeps to its own number.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "16")
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		_ = flag.Set("test.parallel", "16")
+	}
 	nettest.Hurry()
 	os.Exit(m.Run())
 }
