@@ -16,19 +16,25 @@ const (
 	fileTime    = "Mon Jan _2 15:04:05.000000000 2006"
 )
 
-// lineWriter writes "time: text" lines to the console or a file.
+// pieceBytes is how much is written at once. A pipe takes so much as one piece
+// (PIPE_BUF), so that the lines of processes that share it do not mix.
+const pieceBytes = 4096
+
+// lineWriter writes "time: text" lines to the console or a file, many at once:
+// each call may wake who reads them.
 type lineWriter struct {
 	file  *os.File
 	nanos bool
 	owned bool // close the file at the end
 	buf   []byte
+	held  int // lines in buf
 }
 
 func openFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 }
 
-func (w *lineWriter) write(e entry) bool {
+func (w *lineWriter) write(e entry) (lost int) {
 	format := consoleTime
 	if w.nanos {
 		format = fileTime
@@ -37,12 +43,25 @@ func (w *lineWriter) write(e entry) bool {
 	if len(text) > lineBytes {
 		text = text[:lineBytes]
 	}
-	w.buf = e.Time.AppendFormat(w.buf[:0], format)
+	if len(w.buf)+len(format)+len(text)+len(": \n") > pieceBytes {
+		lost = w.flush()
+	}
+	w.buf = e.Time.AppendFormat(w.buf, format)
 	w.buf = append(w.buf, ": "...)
 	w.buf = append(w.buf, strings.ReplaceAll(text, "\n", " ")...)
 	w.buf = append(w.buf, '\n')
-	_, err := w.file.Write(w.buf)
-	return err == nil
+	w.held++
+	return lost
+}
+
+func (w *lineWriter) flush() (lost int) {
+	if w.held > 0 {
+		if _, err := w.file.Write(w.buf); err != nil {
+			lost = w.held
+		}
+	}
+	w.buf, w.held = w.buf[:0], 0
+	return lost
 }
 
 func (w *lineWriter) close() {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func line(text string) entry {
@@ -37,7 +39,7 @@ func TestSyslogFormatAndReconnect(t *testing.T) {
 	w := &syslogWriter{path: path}
 	defer w.close()
 	for _, text := range []string{"one", "two"} {
-		if !w.write(line(text)) {
+		if w.write(line(text)) > 0 {
 			t.Fatalf("%s not written", text)
 		}
 		if got, want := read(daemon), "<30>Nov 21 09:20:56 Keepalived_vrrp[123]: "+text; got != want {
@@ -50,7 +52,7 @@ func TestSyslogFormatAndReconnect(t *testing.T) {
 	}
 	daemon.Close()
 	os.Remove(path)
-	if w.write(line("three")) {
+	if w.write(line("three")) == 0 {
 		t.Error("a line without a daemon was reported as written")
 	}
 }
@@ -113,6 +115,45 @@ func TestHold(t *testing.T) {
 	if lines := strings.Fields(string(got)); err != nil || strings.Count(string(got), "many") != heldLines+1 ||
 		len(lines) < 6 || lines[5] != "zero" {
 		t.Errorf("got %q, error %v", got, err)
+	}
+}
+
+// Lines that come together go out together, in pieces that a pipe takes whole.
+func TestLinesGoOutTogether(t *testing.T) {
+	fds := [2]int{}
+	if err := unix.Pipe2(fds[:], unix.O_DIRECT|unix.O_CLOEXEC); err != nil { // each write is read alone
+		t.Fatal(err)
+	}
+	r, out := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+	defer r.Close()
+	defer out.Close()
+	w := &lineWriter{file: out}
+	want := ""
+	for i := range 100 {
+		text := strings.Repeat("z", i)
+		if w.write(line(text)) > 0 {
+			t.Fatal("a line is lost")
+		}
+		want += text + "\n"
+	}
+	if w.flush() > 0 {
+		t.Fatal("a line is lost")
+	}
+	got := ""
+	buf := make([]byte, 2*pieceBytes)
+	for pieces := 1; strings.Count(got, "\n") < 100; pieces++ {
+		n, err := r.Read(buf)
+		if err != nil || n > pieceBytes || pieces > 3 || buf[n-1] != '\n' {
+			t.Fatalf("piece %d of %d bytes: %v", pieces, n, err)
+		}
+		got += string(buf[:n])
+	}
+	if got = regexp.MustCompile(`(?m)^.*2026: `).ReplaceAllString(got, ""); got != want {
+		t.Errorf("got %q", got)
+	}
+	out.Close()
+	if w.write(line("x")); w.flush() != 1 {
+		t.Error("the loss of a line is not told")
 	}
 }
 

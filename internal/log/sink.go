@@ -23,10 +23,12 @@ type entry struct {
 	ident    string
 }
 
-// writer is one kind of destination. write may block; it is called from one
-// goroutine only. It reports false when the line is lost.
+// writer is one kind of destination. Its methods may block; they are called
+// from one goroutine only. write may keep lines back until flush. Both report
+// how many lines are lost.
 type writer interface {
-	write(entry) bool
+	write(entry) (lost int)
+	flush() (lost int)
 	close()
 }
 
@@ -94,6 +96,7 @@ func (s *sink) run() {
 		for _, e := range batch {
 			s.emit(e)
 		}
+		s.dropped.Add(uint64(s.to.flush()))
 		clear(batch)
 		if spare = batch; cap(spare) > 1024 {
 			spare = nil // a burst must not be paid for ever after
@@ -104,16 +107,15 @@ func (s *sink) run() {
 // emit writes one line and, when lines were lost before it, says how many.
 func (s *sink) emit(e entry) {
 	if lost := s.dropped.Load(); lost > s.said {
+		s.dropped.Add(uint64(s.to.flush())) // so that what follows tells of the notice alone
 		notice := e
 		notice.Level = LevelWarning
 		notice.Text = fmt.Sprintf("%d log messages lost: the log was not read fast enough", lost-s.said)
-		if s.to.write(notice) {
+		if s.to.write(notice)+s.to.flush() == 0 {
 			s.said = lost
 		}
 	}
-	if !s.to.write(e) {
-		s.dropped.Add(1)
-	}
+	s.dropped.Add(uint64(s.to.write(e)))
 }
 
 // flush waits until nothing is queued or being written.

@@ -20,7 +20,7 @@ type syslogWriter struct {
 	buf   []byte
 }
 
-func (w *syslogWriter) write(e entry) bool {
+func (w *syslogWriter) write(e entry) (lost int) {
 	w.buf = append(w.buf[:0], '<')
 	w.buf = strconv.AppendInt(w.buf, int64(e.facility<<3|int(e.Level)), 10)
 	w.buf = append(w.buf, '>')
@@ -32,13 +32,19 @@ func (w *syslogWriter) write(e entry) bool {
 	w.buf = append(w.buf, "]: "...)
 	w.buf = append(w.buf, e.Text...)
 	if w.send() {
-		return true
+		return 0
 	}
 	// The daemon was restarted: its new socket is another one.
 	w.close()
 	w.retry = time.Time{}
-	return w.send()
+	if !w.send() {
+		return 1
+	}
+	return 0
 }
+
+// flush has nothing to do: each line is a datagram.
+func (w *syslogWriter) flush() int { return 0 }
 
 func (w *syslogWriter) send() bool {
 	if w.conn == nil && !w.connect() {

@@ -1,7 +1,8 @@
 // Package spare starts a second process of this program before the first has
 // made itself ready. A Go program needs some milliseconds from its start to
 // main; the spare spends them while the parent reads the configuration, and
-// then becomes the VRRP child: its first advert leaves that much earlier.
+// then becomes the VRRP child: its first advert leaves that much earlier. Where
+// there will be none it becomes the checker.
 //
 //	parent:  init ── fork ── packages ── main ── read ── Hand
 //	                    └ spare: packages ── main ── Wait ──┴── VRRP child

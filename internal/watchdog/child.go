@@ -82,7 +82,7 @@ func (p *Parent) start(c *child) {
 
 // launch makes the spare process the child, or starts one.
 func (p *Parent) launch(h process.Handover, d process.Descriptors) (pid int, err error) {
-	if h.Role == process.RoleVRRP {
+	if h.Role == p.firstRole() {
 		if pid, ok := h.ToSpare(d); ok {
 			return pid, nil
 		}
@@ -93,6 +93,17 @@ func (p *Parent) launch(h process.Handover, d process.Descriptors) (pid int, err
 	}
 	files = append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, files...)
 	return process.Start(binary, p.args, append(os.Environ(), env), files)
+}
+
+// firstRole is the child that the spare process becomes: VRRP's, which has most
+// to gain, or if there will be none the checker.
+func (p *Parent) firstRole() string {
+	for _, c := range p.children {
+		if c.role == process.RoleVRRP && c.wanted {
+			return process.RoleVRRP
+		}
+	}
+	return process.RoleChecker
 }
 
 // connect replaces the connection over which the child answers questions.
