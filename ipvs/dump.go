@@ -40,16 +40,9 @@ var errIncomplete = errors.New("not all servers can be read by socket option")
 // Dump reads the whole table, the servers of each service in the order in
 // which they were added. An empty table is no error.
 func (k *Kernel) Dump() ([]Service, error) {
-	var all []Service
-	k.c.begin(k.c.family, cmdGetService, unix.NLM_F_DUMP)
-	k.c.end()
-	err := k.c.exchange(func(p []byte) error {
-		s, err := parseService(p)
-		all = append(all, s)
-		return err
-	})
+	all, err := k.services()
 	if err != nil {
-		return nil, fmt.Errorf("list IPVS services: %w", err)
+		return nil, err
 	}
 	counts := k.counts(len(all))
 	for i := range all {
@@ -66,6 +59,22 @@ func (k *Kernel) Dump() ([]Service, error) {
 			return nil, err
 		}
 		slices.Reverse(s.Servers) // the kernel puts a new one first
+	}
+	return all, nil
+}
+
+// services reads the services without their servers.
+func (k *Kernel) services() ([]Service, error) {
+	var all []Service
+	k.c.begin(k.c.family, cmdGetService, unix.NLM_F_DUMP)
+	k.c.end()
+	err := k.c.exchange(func(p []byte) error {
+		s, err := parseService(p)
+		all = append(all, s)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list IPVS services: %w", err)
 	}
 	return all, nil
 }
@@ -89,30 +98,46 @@ func (k *Kernel) servers(key Key) ([]Server, error) {
 // counts tells how many servers each IPv4 service has; nil where the kernel
 // does not say.
 func (k *Kernel) counts(services int) map[Key]int {
-	if services == 0 || runtime.GOARCH == "386" { // there the structures are shorter
+	if services == 0 {
 		return nil
 	}
-	info := k.buffer(infoBytes)
-	if k.option(soGetInfo, info) != nil {
+	b, err := k.serviceEntries()
+	if err != nil {
 		return nil
 	}
-	n := int(binary.NativeEndian.Uint32(info[8:]))
-	b := k.buffer(servicesHeadBytes + n*serviceEntryBytes)
-	binary.NativeEndian.PutUint32(b, uint32(n))
-	if k.option(soGetServices, b) != nil {
-		return nil
-	}
-	counts := make(map[Key]int, n)
-	for e := range slices.Chunk(b[servicesHeadBytes:], serviceEntryBytes) {
-		counts[entryKey(e)] = int(binary.NativeEndian.Uint32(e[44:]))
+	counts := make(map[Key]int, len(b)/serviceEntryBytes)
+	for e := range slices.Chunk(b, serviceEntryBytes) {
+		counts[entryKey(e)] = entryCount(e)
 	}
 	return counts
 }
 
+// serviceEntries reads the IPv4 services as an array of struct
+// ip_vs_service_entry. The next reading overwrites it.
+func (k *Kernel) serviceEntries() ([]byte, error) {
+	if runtime.GOARCH == "386" { // there the structures are shorter
+		return nil, errIncomplete
+	}
+	info := k.buffer(infoBytes)
+	if err := k.option(soGetInfo, info); err != nil {
+		return nil, err
+	}
+	n := int(u32(info[8:]))
+	b := k.buffer(servicesHeadBytes + n*serviceEntryBytes)
+	binary.NativeEndian.PutUint32(b, uint32(n))
+	if err := k.option(soGetServices, b); err != nil {
+		return nil, err
+	}
+	return b[servicesHeadBytes:], nil
+}
+
+// entryCount reads the number of servers in a struct ip_vs_service_entry.
+func entryCount(e []byte) int { return int(u32(e[44:])) }
+
 // entryKey reads protocol, address, port and mark: the beginning of struct
 // ip_vs_service_entry.
 func entryKey(e []byte) Key {
-	if mark := binary.NativeEndian.Uint32(e[12:]); mark != 0 {
+	if mark := u32(e[12:]); mark != 0 {
 		return MarkKey(IPv4, mark)
 	}
 	a := netip.AddrFrom4([4]byte(e[4:8]))
@@ -122,6 +147,24 @@ func entryKey(e []byte) Key {
 // serversByOption reads the n servers of an IPv4 service. errIncomplete: there
 // are others too, or the tunnels of some are not told.
 func (k *Kernel) serversByOption(key Key, n int) ([]Server, error) {
+	b, err := k.destEntries(key, n)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Server, 0, n)
+	for e := range slices.Chunk(b, destEntryBytes) {
+		s, whole := entryServer(e)
+		if !whole {
+			return nil, errIncomplete
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// destEntries reads n servers of an IPv4 service as an array of struct
+// ip_vs_dest_entry, the newest first. The next reading overwrites it.
+func (k *Kernel) destEntries(key Key, n int) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
@@ -138,19 +181,17 @@ func (k *Kernel) serversByOption(key Key, n int) ([]Server, error) {
 	if err := k.option(soGetDests, b); err != nil {
 		return nil, err
 	}
-	all := make([]Server, 0, n)
-	for e := range slices.Chunk(b[destsHeadBytes:], destEntryBytes) {
-		u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(e[at:]) }
-		addr, forward := [4]byte(e), Forward(u32(8)&forwardMask)
-		if addr == ([4]byte{}) || forward == TUN {
-			return nil, errIncomplete
-		}
-		all = append(all, Server{
-			Addr:    netip.AddrPortFrom(netip.AddrFrom4(addr), binary.BigEndian.Uint16(e[4:])),
-			Forward: forward, Weight: u32(12), Upper: u32(16), Lower: u32(20),
-		})
-	}
-	return all, nil
+	return b[destsHeadBytes:], nil
+}
+
+// entryServer reads one struct ip_vs_dest_entry. It reports false for what is
+// not all told: a server of the other family, a tunnel.
+func entryServer(e []byte) (Server, bool) {
+	addr, forward := [4]byte(e), Forward(u32(e[8:])&forwardMask)
+	return Server{
+		Addr:    netip.AddrPortFrom(netip.AddrFrom4(addr), binary.BigEndian.Uint16(e[4:])),
+		Forward: forward, Weight: u32(e[12:]), Upper: u32(e[16:]), Lower: u32(e[20:]),
+	}, addr != [4]byte{} && forward != TUN
 }
 
 // buffer gives n zero bytes, the same ones each time.

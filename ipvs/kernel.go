@@ -22,6 +22,8 @@ type Kernel struct {
 	lib cloudflare.Client
 	opt int    // socket for what socket options tell
 	buf []byte // for their answers
+
+	entries []byte // for Same
 }
 
 // ErrMissing says that the kernel has no IPVS and the module could not be

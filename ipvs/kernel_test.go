@@ -280,6 +280,14 @@ func TestKernelTenThousandServers(t *testing.T) {
 	begin, before := time.Now(), usedCPU()
 	have := dump(t, k)
 	t.Logf("10,000 servers read in %s, %s of processor time", time.Since(begin), usedCPU()-before)
+	begin, before = time.Now(), usedCPU()
+	if !k.Same(have, 0, 2) {
+		t.Error("it is not the same at the next look")
+	}
+	t.Logf("half of it looked at in %s, %s of processor time", time.Since(begin), usedCPU()-before)
+	if n := testing.AllocsPerRun(5, func() { k.Same(have, 1, 2) }); n > 0 {
+		t.Errorf("a look allocates %v times", n)
+	}
 	begin = time.Now()
 	if ops := Plan(have, want); len(ops) != 0 {
 		t.Errorf("%d operations are left, the first %s", len(ops), show(ops[0]))
@@ -326,5 +334,73 @@ func TestKernelDumpsTheSameBothWays(t *testing.T) {
 	k.opt = -1
 	if d := cmp.Diff(dump(t, k), fast, equateTables); d != "" {
 		t.Errorf("netlink and socket option differ:\n%s", d)
+	}
+}
+
+// Same sees every change that others can make, of whatever service, in one of
+// as many looks as there are parts.
+func TestKernelSeesThatTheTableIsNotTheSame(t *testing.T) {
+	k := openKernel(t)
+	all := everyKind()
+	var plain []Service // where the socket options tell everything
+	for _, s := range all {
+		if s.Family == IPv4 && s.Persistence.Engine == "" && !slices.ContainsFunc(s.Servers, func(s Server) bool { return s.Forward == TUN }) {
+			plain = append(plain, s)
+		}
+	}
+	const parts = 3
+	same := func(table []Service) bool {
+		for part := range parts {
+			if !k.Same(table, part, parts) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, want := range [][]Service{nil, plain, all} {
+		do(t, k, Plan(dump(t, k), want))
+		table := dump(t, k)
+		if !same(table) {
+			t.Fatalf("a table of %d services is not the same as itself", len(want))
+		}
+		try := func(op, back Op) {
+			t.Helper()
+			do(t, k, []Op{op})
+			if same(table) {
+				t.Errorf("%d services: %s is not seen", len(want), show(op))
+			}
+			if back.Verb == DeleteService { // it had no other service
+				do(t, k, []Op{back})
+			} else { // in the old order
+				do(t, k, append([]Op{{Verb: Flush}}, Plan(nil, want)...))
+			}
+			if table = dump(t, k); !same(table) {
+				t.Fatal("the old table is not the same as itself")
+			}
+		}
+		for i, s := range want {
+			edited := s.Options
+			edited.Scheduler = "nq"
+			try(Op{Verb: EditService, Service: s.Key, Options: edited}, Op{})
+			edited = s.Options
+			edited.Flags ^= SchedFlag3
+			try(Op{Verb: EditService, Service: s.Key, Options: edited}, Op{})
+			edited = s.Options
+			edited.Persistence.Timeout += 7
+			try(Op{Verb: EditService, Service: s.Key, Options: edited}, Op{})
+			try(Op{Verb: DeleteService, Service: s.Key}, Op{})
+			for n, r := range s.Servers {
+				r.Weight ^= 1
+				try(Op{Verb: EditServer, Service: s.Key, Server: r}, Op{})
+				r = s.Servers[n]
+				r.Upper += 7
+				try(Op{Verb: EditServer, Service: s.Key, Server: r}, Op{})
+				try(Op{Verb: DeleteServer, Service: s.Key, Server: r}, Op{})
+			}
+			if i == 0 {
+				foreign := AddrKey(TCP, netip.MustParseAddrPort("10.99.0.99:80"))
+				try(Op{Verb: AddService, Service: foreign, Options: Options{Scheduler: "rr"}}, Op{Verb: DeleteService, Service: foreign})
+			}
+		}
 	}
 }

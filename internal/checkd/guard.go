@@ -20,19 +20,34 @@ const (
 	guardShare = 100
 	// guardAgain is the pause after a dump that our own changes made old.
 	guardAgain = time.Second
+
+	// A table that nobody has changed is not read again but compared with what
+	// was read, every guardGlance, and of the servers one part of guardParts.
+	guardGlance = 2 * time.Second
+	guardParts  = 2
+	// guardWhole is how often it is read all the same: a comparison does not see
+	// quite everything (ipvs.Kernel.Same).
+	guardWhole = time.Minute
 )
+
+// onlooker is what the guard needs of the kernel.
+type onlooker interface {
+	Dump() ([]ipvs.Service, error)
+	Same(dump []ipvs.Service, part, parts int) bool
+	Close()
+}
 
 // guard reads the kernel's table from time to time, on a goroutine and a
 // connection of its own, because IPVS tells nobody about changes.
 type guard struct {
-	dial func(netns string) (balancer, error)
+	dial func(netns string) (onlooker, error)
 	post func(func(now time.Time)) bool
 	seen func(now time.Time, changes uint64, dump []ipvs.Service, took time.Duration)
 
 	netns string // the loop's: where to look
 
-	ask  chan glance // room for one: at most one dump is wanted
-	busy bool        // the loop's: a dump is under way
+	ask  chan glance // room for one: at most one look is wanted
+	busy bool        // the loop's: a look is under way
 	at   time.Time   // the loop's: when the next is due
 }
 
@@ -43,7 +58,7 @@ type glance struct {
 	changes uint64
 }
 
-func newGuard(dial func(netns string) (balancer, error), post func(func(now time.Time)) bool) *guard {
+func newGuard(dial func(netns string) (onlooker, error), post func(func(now time.Time)) bool) *guard {
 	return &guard{dial: dial, post: post, ask: make(chan glance, 1)}
 }
 
@@ -55,7 +70,7 @@ func (g *guard) next() time.Time {
 	return g.at
 }
 
-// tick asks for a dump if one is due.
+// tick asks for a look if one is due.
 func (g *guard) tick(now time.Time, changes uint64) {
 	if g.busy || g.at.IsZero() || now.Before(g.at) {
 		return
@@ -78,43 +93,70 @@ func threadTime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// run dumps when asked, until ask is closed.
-func (g *guard) run() {
-	var k balancer
-	var where string
-	defer func() {
-		if k != nil {
-			k.Close()
+// view is what the goroutine of the guard knows: its connection, and what it
+// read last.
+type view struct {
+	dial func(netns string) (onlooker, error)
+	k    onlooker // nil: not connected
+	at   glance   // where and when it read last
+	read time.Time
+	dump []ipvs.Service
+	part int // the next to compare
+}
+
+// look reads the table, unless it is as it was read last.
+func (v *view) look(want glance) (same bool, err error) {
+	if v.k != nil && v.at.netns != want.netns {
+		v.close()
+	}
+	if v.k == nil {
+		if v.k, err = v.dial(want.netns); err != nil {
+			v.k = nil
+			return false, err
 		}
-	}()
+		v.read = time.Time{}
+	}
+	if v.at == want && time.Since(v.read) < guardWhole {
+		v.part = (v.part + 1) % guardParts
+		if v.k.Same(v.dump, v.part, guardParts) {
+			return true, nil
+		}
+	}
+	v.at, v.read = want, time.Now()
+	if v.dump, err = v.k.Dump(); err != nil {
+		v.close()
+	}
+	return false, err
+}
+
+func (v *view) close() {
+	if v.k != nil {
+		v.k.Close()
+		v.k = nil
+	}
+}
+
+// run looks when asked, until ask is closed.
+func (g *guard) run() {
+	v := view{dial: g.dial}
+	defer v.close()
 	for want := range g.ask {
 		runtime.LockOSThread() // whose time is measured
 		begin := threadTime()
-		var dump []ipvs.Service
-		var err error
-		if k != nil && where != want.netns {
-			k.Close()
-			k = nil
-		}
-		if k == nil {
-			where = want.netns
-			k, err = g.dial(where)
-		}
-		if err == nil {
-			if dump, err = k.Dump(); err != nil {
-				k.Close()
-			}
-		}
+		same, err := v.look(want)
 		took := threadTime() - begin
 		runtime.UnlockOSThread()
-		if err != nil { // the table's own connection says what is wrong
-			k = nil
-			g.post(func(now time.Time) { g.rest(now, guardLongest) })
-			continue
-		}
+		dump := v.dump
 		if !g.post(func(now time.Time) {
-			g.rest(now, took)
-			g.seen(now, want.changes, dump, took)
+			switch {
+			case err != nil: // the table's own connection says what is wrong
+				g.busy, g.at = false, now.Add(guardLongest)
+			case same:
+				g.busy, g.at = false, now.Add(guardGlance)
+			default:
+				g.rest(now, took)
+				g.seen(now, want.changes, dump, took)
+			}
 		}) {
 			return
 		}

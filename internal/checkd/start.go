@@ -81,4 +81,4 @@ func (d *daemon) openKernel() (balancer, error) {
 }
 
 // dialGuard connects the guard, on its own goroutine.
-func dialGuard(netns string) (balancer, error) { return ipvs.Open(netns) }
+func dialGuard(netns string) (onlooker, error) { return ipvs.Open(netns) }

@@ -46,6 +46,21 @@ func (k *fakeKernel) Dump() ([]ipvs.Service, error) {
 	return all, nil
 }
 
+func (k *fakeKernel) Same(dump []ipvs.Service, part, parts int) bool {
+	list, err := k.Dump()
+	if err != nil || len(list) != len(dump) {
+		return false
+	}
+	for i := range list {
+		a, b := &list[i], &dump[i]
+		if a.Key != b.Key || a.Options != b.Options || len(a.Servers) != len(b.Servers) ||
+			i%parts == part && !slices.Equal(a.Servers, b.Servers) {
+			return false
+		}
+	}
+	return true
+}
+
 func (k *fakeKernel) Do(ops []ipvs.Op, failed func(int, *ipvs.Fault)) error {
 	if k.broken {
 		return errors.New("broken")

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -14,6 +15,11 @@ const (
 	// milliseconds that the first seconds have a better use for, and of several
 	// reloads only the last needs it.
 	restAfter = 8 * time.Second
+	// hurryAfter is when it is given back by a process that has nothing urgent in
+	// its first seconds, if it is more than bigHeap. The memory of a small reading
+	// serves the next one, which often follows soon.
+	hurryAfter = time.Second
+	bigHeap    = 16 << 20
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
@@ -21,7 +27,9 @@ const (
 type Heap struct {
 	// Percent is the garbage that is allowed at rest (GOGC).
 	Percent int
-	timer   *time.Timer
+	// Hurry says that the first seconds of this process are not precious.
+	Hurry bool
+	timer *time.Timer
 }
 
 // Read is called before a configuration is read.
@@ -36,10 +44,23 @@ func (h *Heap) Read() {
 // the system soon.
 func (h *Heap) Rest() {
 	if h.timer == nil {
-		h.timer = time.AfterFunc(restAfter, func() {
-			debug.SetGCPercent(h.Percent)
-			debug.FreeOSMemory()
-		})
+		h.timer = time.AfterFunc(restAfter, h.rest)
 	}
-	h.timer.Reset(restAfter)
+	after := restAfter
+	if h.Hurry && isBig() {
+		after = hurryAfter
+	}
+	h.timer.Reset(after)
+}
+
+func (h *Heap) rest() {
+	debug.SetGCPercent(h.Percent)
+	debug.FreeOSMemory()
+}
+
+// isBig tells whether reading has used much memory.
+func isBig() bool {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapSys-m.HeapReleased > bigHeap
 }

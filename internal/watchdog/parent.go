@@ -68,7 +68,7 @@ func (p *Parent) run() int {
 	spare.Drop() // if the configuration has no use for it
 	p.waiting = "Startup complete"
 	p.listenControl()
-	p.heap.Rest()
+	p.rest()
 	p.saveConfig()
 	p.planReload()
 	timer := time.NewTimer(0)
