@@ -3,6 +3,7 @@ package process
 import (
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,8 +29,9 @@ type Heap struct {
 	// Percent is the garbage that is allowed at rest (GOGC).
 	Percent int
 	// Hurry says that the first seconds of this process are not precious.
-	Hurry bool
-	timer *time.Timer
+	Hurry   bool
+	timer   *time.Timer
+	hurried atomic.Bool // the timer was set to hurryAfter
 }
 
 // Read is called before a configuration is read.
@@ -46,16 +48,22 @@ func (h *Heap) Rest() {
 	if h.timer == nil {
 		h.timer = time.AfterFunc(restAfter, h.rest)
 	}
-	after := restAfter
-	if h.Hurry && isBig() {
-		after = hurryAfter
+	h.hurried.Store(h.Hurry && isBig())
+	if h.hurried.Load() {
+		h.timer.Reset(hurryAfter)
+	} else {
+		h.timer.Reset(restAfter)
 	}
-	h.timer.Reset(after)
 }
 
+// rest gives memory back; if that was in a hurry, then again what the first
+// seconds have used.
 func (h *Heap) rest() {
 	debug.SetGCPercent(h.Percent)
 	debug.FreeOSMemory()
+	if h.hurried.Swap(false) {
+		h.timer.Reset(restAfter)
+	}
 }
 
 // isBig tells whether reading has used much memory.
