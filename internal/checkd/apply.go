@@ -8,8 +8,10 @@ import (
 	"github.com/keepalived-go/keepalived/internal/log"
 )
 
-// Apply implements process.Core: it carries out the pool's effects in order.
+// Apply implements process.Core: it carries out the pool's effects in order. The
+// lines about them can wait until the kernel's table is as it should be.
 func (d *daemon) Apply(now time.Time) {
+	release := log.Hold()
 	for {
 		effects := d.pool.Drain()
 		if len(effects) == 0 {
@@ -19,6 +21,7 @@ func (d *daemon) Apply(now time.Time) {
 			d.effect(now, e)
 		}
 	}
+	release()
 	if !d.stopping {
 		d.state.save(now, d.pool.Revision(), d.pool.AppendState)
 	}
