@@ -31,16 +31,18 @@ func (w *syslogWriter) write(e entry) (lost int) {
 	w.buf = strconv.AppendInt(w.buf, int64(e.pid), 10)
 	w.buf = append(w.buf, "]: "...)
 	w.buf = append(w.buf, e.Text...)
+	connected := w.conn != nil
 	if w.send() {
 		return 0
 	}
-	// The daemon was restarted: its new socket is another one.
-	w.close()
-	w.retry = time.Time{}
-	if !w.send() {
-		return 1
+	if connected { // the daemon was restarted: its new socket is another one
+		w.close()
+		w.retry = time.Time{}
+		if w.send() {
+			return 0
+		}
 	}
-	return 0
+	return 1
 }
 
 // flush has nothing to do: each line is a datagram.

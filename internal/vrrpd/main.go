@@ -30,11 +30,12 @@ const gather = 250 * time.Nanosecond
 // daemon is the VRRP process. Everything in it belongs to the loop, except
 // where a field says otherwise.
 type daemon struct {
-	child  process.Child
-	loop   *process.Loop
-	kernel Kernel
-	watch  *kernel.Watcher
-	worker *worker // runs beside the loop; see job
+	child   process.Child
+	signals <-chan os.Signal
+	loop    *process.Loop
+	kernel  Kernel
+	watch   *kernel.Watcher
+	worker  *worker // runs beside the loop; see job
 
 	reloads int
 	conf    *configparse.Config
@@ -82,11 +83,10 @@ func newDaemon(c process.Child) *daemon {
 }
 
 func (d *daemon) run() int {
-	signals := d.child.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status
 	}
-	d.child.Attend(d.loop, signals, d.signal, d.stop)
+	d.child.Attend(d.loop, d.signals, d.signal, d.stop)
 	go d.readBFD()
 	d.loop.Run()
 	return d.finish()

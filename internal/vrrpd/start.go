@@ -46,7 +46,11 @@ func (d *daemon) start() int {
 		log.Err("%v", err)
 		return process.ExitFatal
 	}
-	d.adopt(time.Now(), conf, true)
+	now := time.Now()
+	// Before there is something to undo; but it takes a millisecond, and that is
+	// no reason to send the first advert later.
+	d.signals = d.child.CatchSignals()
+	d.adopt(now, conf, true)
 	d.sched.set(d)
 	d.answerOperator()
 	return -1

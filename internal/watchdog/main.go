@@ -74,6 +74,8 @@ func Main(options process.Options, logging log.Options) int {
 		// A relative name is read again at a reload and needs the directory.
 		_ = os.Chdir("/")
 	}
+	p.signals, p.caught = make(chan os.Signal, 16), make(chan struct{})
+	go p.catch()
 	restore := allowCores(options)
 	defer restore()
 	unix.Umask(umask(options, g))

@@ -36,6 +36,9 @@ type Parent struct {
 
 	bfdVRRP, bfdChecker pipe
 
+	signals chan os.Signal
+	caught  chan struct{} // closed when signals come to signals
+
 	events   chan func()
 	stopping bool
 	ended    bool
@@ -56,15 +59,15 @@ func (p *Parent) run() int {
 		log.Err("%v", err)
 		return process.ExitFatal
 	}
-	signals := make(chan os.Signal, 16)
-	p.catch(signals)
-	go p.listenReady()
+	<-p.caught
 	p.startupScript()
 	for _, c := range p.children {
 		if c.wanted {
 			p.start(c)
 		}
 	}
+	catchOthers()
+	go p.listenReady()
 	spare.Drop() // if the configuration has no use for it
 	p.waiting = "Startup complete"
 	p.listenControl()
@@ -77,7 +80,7 @@ func (p *Parent) run() int {
 		select {
 		case f := <-p.events:
 			f()
-		case sig := <-signals:
+		case sig := <-p.signals:
 			p.handle(sig.(syscall.Signal))
 		case <-timer.C:
 		}
@@ -119,17 +122,23 @@ func (p *Parent) archiveFile() (*os.File, error) {
 	return process.MemoryFile("keepalived/configuration", p.reading.archive)
 }
 
-// catch takes every signal that does not report a fault of the program itself
-// (process.md 3.1). Those that mean nothing are caught and dropped: one that
-// was ignored would stay ignored in the children and in scripts.
-func (p *Parent) catch(to chan<- os.Signal) {
-	signal.Notify(to, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
+// catch takes the signals that mean something (process.md 3.1). Each costs two
+// wake-ups of a thread, so it goes on beside what comes before the children.
+func (p *Parent) catch() {
+	signal.Notify(p.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
 		process.SIGJSON, process.SIGSTATSCLEAR)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT,
-		syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGPOLL, syscall.SIGSTKFLT, syscall.SIGPWR)
 	if p.options.IgnoreSIGINT {
 		signal.Ignore(syscall.SIGINT)
 	}
+	close(p.caught)
+}
+
+// catchOthers takes and drops every other signal that does not report a fault of
+// the program itself: one that was ignored would stay ignored in the children
+// and in scripts.
+func catchOthers() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT,
+		syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGPOLL, syscall.SIGSTKFLT, syscall.SIGPWR)
 }
 
 func (p *Parent) handle(sig syscall.Signal) {
