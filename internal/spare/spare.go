@@ -120,7 +120,7 @@ func start(args []string) {
 	if err != nil {
 		return
 	}
-	child, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
+	child, err := syscall.ForkExec(Program(), args, &syscall.ProcAttr{
 		Env:   append(syscall.Environ(), variable+"=1"),
 		Files: []uintptr{0, 1, 2, uintptr(pair[1])},
 	})
@@ -130,6 +130,24 @@ func start(args []string) {
 		return
 	}
 	pid, socket = child, pair[0]
+}
+
+// Program is the file that runs now, even if a package upgrade has replaced it
+// on disk. While it has not, its own name is given: threads are called after the
+// name by which their program was started, in ps and top.
+func Program() string {
+	const link = "/proc/self/exe"
+	var buf [4096]byte
+	var here, there syscall.Stat_t
+	n, err := syscall.Readlink(link, buf[:])
+	if err != nil || n == len(buf) {
+		return link
+	}
+	name := string(buf[:n])
+	if syscall.Stat(link, &here) != nil || syscall.Stat(name, &there) != nil || here.Dev != there.Dev || here.Ino != there.Ino {
+		return link
+	}
+	return name
 }
 
 // Hand gives a message and descriptors to the spare and returns its process id.

@@ -1,6 +1,7 @@
 package spare
 
 import (
+	"os"
 	"slices"
 	"testing"
 )
@@ -32,6 +33,31 @@ func TestOwnVariables(t *testing.T) {
 	got := ownVariables([]string{"HOME=/root", "KEEPALIVED_GO_CHILD={}", "KEEPALIVED_GO_", "KEEPALIVED_GO_SPARE=1"})
 	if want := []string{"KEEPALIVED_GO_CHILD", "KEEPALIVED_GO_SPARE"}; !slices.Equal(got, want) {
 		t.Errorf("own variables %q, want %q", got, want)
+	}
+}
+
+func TestProgram(t *testing.T) {
+	name, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Program(); got != name {
+		t.Errorf("the program is %q, want %q", got, name)
+	}
+	if err := os.Rename(name, name+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if got := Program(); got != name+".old" {
+		t.Errorf("renamed, the program is %q, want %q", got, name+".old")
+	}
+	if err := os.Link(name+".old", name); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(name + ".old"); err != nil {
+		t.Fatal(err)
+	}
+	if got := Program(); got != "/proc/self/exe" {
+		t.Errorf("removed, the program is %q", got)
 	}
 }
 

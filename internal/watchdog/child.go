@@ -11,14 +11,11 @@ import (
 	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/spare"
 )
 
 // issues is where a crash should be reported.
 const issues = "https://github.com/keepalived-go/keepalived/issues"
-
-// binary is run for every child: the file that runs now, even if a package
-// upgrade has replaced it on disk.
-const binary = "/proc/self/exe"
 
 // child is one of the parent's processes.
 type child struct {
@@ -92,7 +89,7 @@ func (p *Parent) launch(h process.Handover, d process.Descriptors) (pid int, err
 		return 0, err
 	}
 	files = append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, files...)
-	return process.Start(binary, p.args, append(os.Environ(), env), files)
+	return process.Start(spare.Program(), p.args, append(os.Environ(), env), files)
 }
 
 // firstRole is the child that the spare process becomes: VRRP's, which has most

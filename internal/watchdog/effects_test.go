@@ -127,6 +127,14 @@ virtual_server 10.99.0.200 80 {
 	equal("name of the VRRP process", comm("vrrp.pid"), "keepalived_vrrp")
 	equal("name of the checker", comm("checkers.pid"), "my_checker")
 	equal("name of the BFD process", comm("bfd.pid"), "keepalived_bfd")
+	for _, pidFile := range []string{"k.pid", "vrrp.pid", "checkers.pid", "bfd.pid"} {
+		names, _ := filepath.Glob(proc(pidFile, "task/*/comm"))
+		for _, f := range names {
+			if name, _ := os.ReadFile(f); string(name) == "exe\n" {
+				t.Errorf("a thread is called after the link by which %s was started", pidFile)
+			}
+		}
+	}
 	threads, _ := filepath.Glob(proc("vrrp.pid", "task/*/stat"))
 	if len(threads) == 0 {
 		t.Fatal("the VRRP process has no threads")

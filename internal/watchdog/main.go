@@ -20,6 +20,7 @@ import (
 	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
+	"github.com/keepalived-go/keepalived/internal/spare"
 	"golang.org/x/sys/unix"
 )
 
@@ -180,7 +181,7 @@ func detach(namespace string) int {
 		return process.ExitFatal
 	}
 	cmd := &exec.Cmd{
-		Path: binary, Args: os.Args, Env: append(os.Environ(), detachedEnv+"=1"),
+		Path: spare.Program(), Args: os.Args, Env: append(os.Environ(), detachedEnv+"=1"),
 		Stdin: null, Stdout: null, Stderr: null,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

@@ -46,7 +46,7 @@ func enterWith(name string, prepare func(name string) error) error {
 	}
 	spare.Drop() // it is not in the namespace, and the next program would not know of it
 	env := append(os.Environ(), enteredEnv+"="+name)
-	return fmt.Errorf("start again in namespace %s: %w", name, syscall.Exec(binary, os.Args, env))
+	return fmt.Errorf("start again in namespace %s: %w", name, syscall.Exec(spare.Program(), os.Args, env))
 }
 
 // inNamespace tells whether this process is the one that enter has started
