@@ -32,6 +32,10 @@ var (
 // of its round of checks.
 const doomedServers = 100
 
+// pauseBound is how much longer than delay_loop a pause may be: the tightest
+// bound for single events.
+const pauseBound = 25 * time.Millisecond
+
 // TestDetection: what an operator waits for between the death of a server and
 // the line that takes it out is the rest of the pause between two checks, and
 // what comes on top: the check that finds it out, from its first packet on. It
@@ -42,7 +46,7 @@ func TestDetection(t *testing.T) {
 	ours := buildKeepalived(t, dir)
 	for _, kind := range []string{"TCP_CHECK", "HTTP_GET"} {
 		t.Run(kind, func(t *testing.T) {
-			nettest.Play(t, 50*time.Millisecond, func(t testing.TB) {
+			nettest.Play(t, pauseBound, func(t testing.TB) {
 				f := measureDetection(t, kind, ours, "")
 				t.Logf("ours: %v", f)
 				if got, want := f.verdict.median(), 5*time.Millisecond; got > want {
@@ -52,7 +56,7 @@ func TestDetection(t *testing.T) {
 					t.Errorf("first packet to verdict: up to %v, want no more than %v", got, want)
 				}
 				// A check of HTTP_GET lasts until the server of the test has answered.
-				if got, want := f.pause.most(), *loopFlag+25*time.Millisecond; kind == "TCP_CHECK" && got > want {
+				if got, want := f.pause.most(), *loopFlag+pauseBound; kind == "TCP_CHECK" && got > want {
 					t.Errorf("between two checks: up to %v, want no more than %v", got, want)
 				}
 				if *besideFlag == "" {
