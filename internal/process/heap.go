@@ -59,8 +59,10 @@ func (h *Heap) Rest() {
 // rest gives memory back; if that was in a hurry, then again what the first
 // seconds have used.
 func (h *Heap) rest() {
+	code := programAreas()
 	debug.SetGCPercent(h.Percent)
 	debug.FreeOSMemory()
+	unmap(code)
 	if h.hurried.Swap(false) {
 		h.timer.Reset(restAfter)
 	}

@@ -1,0 +1,76 @@
+package process
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadOnlyAreas(t *testing.T) {
+	const maps = `00400000-00996000 r-xp 00000000 08:01 77 /usr/sbin/keepalived
+00996000-00f1b000 r--p 00596000 08:01 77 /usr/sbin/keepalived
+00f1b000-00f64000 rw-p 00b1b000 08:01 77 /usr/sbin/keepalived
+00f64000-02fa7000 rw-p 00000000 00:00 0 
+1e7d8cc00000-1e7d8fc00000 rw-p 00000000 00:00 0 
+7f31463e0000-7f3146700000 r--p 00000000 08:01 78 /usr/lib/other
+7f3146700000-7f3146800000 r--p 00000000 08:01 79 /copy/of /usr/sbin/keepalived2
+7fff62920000-7fff62941000 rw-p 00000000 00:00 0 [stack]
+nonsense r-xp 00000000 08:01 77 /usr/sbin/keepalived
+00500000-00400000 r-xp 00000000 08:01 77 /usr/sbin/keepalived
+`
+	got := readOnlyAreas(maps, "/usr/sbin/keepalived")
+	want := []area{{0x400000, 0x996000}, {0x996000, 0xf1b000}}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(area{})); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestUnmap: the pages of the program are out of the process afterwards, and
+// come back when they are needed.
+func TestUnmap(t *testing.T) {
+	code := programAreas()
+	if len(code) == 0 {
+		t.Fatal("the program is not found among what is mapped")
+	}
+	for _, a := range code { // as start and configuration would
+		touch(t, a)
+	}
+	before := residentFile(t)
+	unmap(code)
+	if after := residentFile(t); after > before/2 {
+		t.Errorf("%d kB of files are resident, were %d before", after, before)
+	}
+}
+
+// touch has the kernel map all of an area.
+func touch(t *testing.T, a area) {
+	t.Helper()
+	f, err := os.Open("/proc/self/mem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.ReadAt(make([]byte, a.to-a.from), int64(a.from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func residentFile(t *testing.T) (kB int) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "RssFile:"); ok {
+			for _, c := range v {
+				if '0' <= c && c <= '9' {
+					kB = kB*10 + int(c-'0')
+				}
+			}
+		}
+	}
+	return kB
+}
