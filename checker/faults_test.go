@@ -50,6 +50,14 @@ func say(text string, then func(net.Conn)) func(net.Conn) {
 
 func leave(net.Conn) {}
 
+// late lets some time pass first.
+func late(pause time.Duration, then func(net.Conn)) func(net.Conn) {
+	return func(c net.Conn) {
+		<-time.After(pause)
+		then(c)
+	}
+}
+
 // TestFaults: a server that was well begins to misbehave: it leaves the pool in
 // time, the log says why, and when it is well again it comes back.
 func TestFaults(t *testing.T) {
@@ -99,6 +107,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"http-silent", http, answer(well), after(hold), "connected, but no answer in time", steps},
 		{"http-never-reads", http, answer(well), hold, "connected, but no answer in time", steps},
+		{"http-slow", http, answer(well), after(late(2*short, answer(well))), "connected, but no answer in time", steps},
 		{"http-half-header", http, answer(well), after(say("HTTP/1.0 200 OK\r\nServ", hold)), "answer not complete in time", steps},
 		{"http-half-header-closed", http, answer(well), after(say("HTTP/1.0 200 OK\r\nServ", leave)), "no header in the answer", steps},
 		{"http-garbage", http, answer(well), after(say("\x00\xff\x01 what?\r\n", leave)), "no header in the answer", steps},
@@ -122,6 +131,7 @@ func TestFaults(t *testing.T) {
 
 		{"smtp-silent", smtp, mail, hold, "answer not complete in time", steps},
 		{"smtp-silent-after-greeting", smtp, mail, say("220 mx\r\n", hold), "answer not complete in time", steps},
+		{"smtp-greets-late", smtp, mail, late(2*short, mail), "answer not complete in time", steps},
 		{"smtp-half-line", smtp, mail, say("220 m", hold), "answer not complete in time", steps},
 		{"smtp-garbage", smtp, mail, say("\x00\xff what?\r\n", hold), "unexpected greeting: \\x00\\xff what?", steps},
 		{"smtp-not-ready", smtp, mail, say("554 no service\r\n", hold), "unexpected greeting: 554 no service", steps},
@@ -170,6 +180,12 @@ func TestDatagramFaults(t *testing.T) {
 			return [][]byte{r}
 		}
 	}
+	slow := func(r replies) replies {
+		return func(q []byte) [][]byte {
+			<-time.After(3 * short / 2) // later than the check waits
+			return r(q)
+		}
+	}
 	for _, tt := range []struct {
 		name      string
 		check     func(netip.AddrPort) Spec
@@ -177,11 +193,13 @@ func TestDatagramFaults(t *testing.T) {
 		why       string
 	}{
 		{"dns-silent", dns, rcode(0), reply(), "answer not complete in time"},
+		{"dns-slow", dns, rcode(0), slow(rcode(0)), "answer not complete in time"},
 		{"dns-garbage", dns, rcode(0), reply("what?", "", strings.Repeat("x", 600)), "answer not complete in time"},
 		{"dns-half-header", dns, rcode(0), func(q []byte) [][]byte { return [][]byte{q[:6]} }, "answer not complete in time"},
 		{"dns-server-failure", dns, rcode(0), rcode(2), "error code in the answer"},
 		{"dns-refused", dns, rcode(0), rcode(5), "error code in the answer"},
 		{"udp-silent", udp, reply("pong"), reply(), "answer not complete in time"},
+		{"udp-slow", udp, reply("pong"), slow(reply("pong")), "answer not complete in time"},
 		{"udp-garbage", udp, reply("pong"), reply("what?"), "unexpected reply data"},
 		{"udp-too-long", udp, reply("pong"), reply("pong" + strings.Repeat("x", 300)), "unexpected reply data"},
 	} {
