@@ -51,10 +51,10 @@ func TestLVSReloads(t *testing.T) {
 			}
 		}
 		if i == reloads/5 {
-			early = d.restingUsage(t)
+			early = d.usage(t)
 		}
 	}
-	late := d.restingUsage(t)
+	late := d.usage(t)
 	t.Logf("after %d reloads %s; after %d %s", reloads/5+1, early, reloads, late)
 	if late.files > early.files+10 { // checks under way have sockets
 		t.Errorf("descriptors grow: %d, then %d", early.files, late.files)
@@ -85,21 +85,6 @@ func (d *director) isAsWanted(t *testing.T, e *editor) bool {
 type usage struct{ files, memoryKB int }
 
 func (u usage) String() string { return fmt.Sprintf("%d descriptors and %d kB", u.files, u.memoryKB) }
-
-// restingUsage is what they hold when reading the configuration has given back
-// what it needed: the least within ten seconds, as that happens within eight.
-// While one reload follows another the garbage grows to some times what is in
-// use, whether that grows or not.
-func (d *director) restingUsage(t *testing.T) usage {
-	t.Helper()
-	least := d.usage(t)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		<-time.After(100 * time.Millisecond)
-		u := d.usage(t)
-		least = usage{min(least.files, u.files), min(least.memoryKB, u.memoryKB)}
-	}
-	return least
-}
 
 func (d *director) usage(t *testing.T) usage {
 	t.Helper()
