@@ -47,6 +47,7 @@ func completeVRRP(p *parser) {
 	if d := c.SyncDaemon; d != nil && !d.IDSet && p.instance(d.Instance) != nil {
 		d.ID = p.instance(d.Instance).VRID
 	}
+	c.Instances = slices.Grow(c.Instances, len(p.instances))
 	for _, in := range p.instances {
 		c.Instances = append(c.Instances, in.InstanceConfig)
 	}

@@ -11,11 +11,22 @@ import (
 // back: after the first adverts, so that it delays none of them.
 const settleAfter = 500 * time.Millisecond
 
+// The garbage that is allowed (GOGC): at rest, and while a configuration is read
+// and put in force, which makes most of it at once. Collecting it meanwhile would
+// hold up the first adverts.
+const (
+	restingGC = 100
+	readingGC = 400
+)
+
 // settle gives back to the system what reading a configuration has used and
 // nothing needs any more.
 func (d *daemon) settle() {
 	if d.settling == nil {
-		d.settling = time.AfterFunc(settleAfter, debug.FreeOSMemory)
+		d.settling = time.AfterFunc(settleAfter, func() {
+			debug.SetGCPercent(restingGC)
+			debug.FreeOSMemory()
+		})
 	}
 	d.settling.Reset(settleAfter)
 }

@@ -3,6 +3,7 @@ package vrrpd
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -84,6 +85,7 @@ func (d *daemon) openRaw() error {
 // load parses the parent's copy of the configuration. It returns -1, or the
 // exit status of a process that cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
+	debug.SetGCPercent(readingGC) // until it settles
 	conf, _, status := host.Load(d.child, configparse.VRRP, func(env *configparse.Env) {
 		env.Link = func(name string) (configparse.Link, bool) {
 			l, ok := d.links.named(name)
