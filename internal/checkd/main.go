@@ -56,7 +56,7 @@ type daemon struct {
 // Main is the checker process from its start to its end. It returns the exit
 // status.
 func Main(c process.Child) int {
-	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter(), heap: process.Heap{Percent: restingGC, Hurry: true}}
+	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter(), heap: process.Heap{Percent: restingGC}}
 	signals := c.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status

@@ -103,13 +103,6 @@ func (p *Parent) firstRole() string {
 	return process.RoleChecker
 }
 
-// rest gives memory back when the configuration is in force, soon if that can
-// disturb no election.
-func (p *Parent) rest() {
-	p.heap.Hurry = p.firstRole() != process.RoleVRRP
-	p.heap.Rest()
-}
-
 // connect replaces the connection over which the child answers questions.
 func (c *child) connect(conn net.Conn) {
 	if c.ask != nil {

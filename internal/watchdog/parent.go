@@ -71,7 +71,7 @@ func (p *Parent) run() int {
 	spare.Drop() // if the configuration has no use for it
 	p.waiting = "Startup complete"
 	p.listenControl()
-	p.rest()
+	p.heap.Rest()
 	p.saveConfig()
 	p.planReload()
 	timer := time.NewTimer(0)

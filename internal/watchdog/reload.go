@@ -34,7 +34,7 @@ func (p *Parent) reload() {
 	defer remove()
 	p.heap.Read()
 	next := read(p.options)
-	p.rest()
+	p.heap.Rest()
 	if !checked {
 		next.sayFiles(p.options)
 	}
