@@ -26,32 +26,40 @@ func programAreas() []area {
 	if err != nil {
 		return nil
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return nil
 	}
 	return readOnlyAreas(string(maps), exe)
 }
 
-// readOnlyAreas finds in a text like /proc/PID/maps what is mapped from a file
-// and cannot be written: of what can, this process may have the only copy.
+// readOnlyAreas finds in a text like /proc/PID/smaps what is mapped from a file,
+// cannot be written and never was: of what was, as the linker does with the
+// constants of a position-independent program, this process has the only copy.
 func readOnlyAreas(maps, file string) (list []area) {
+	var a area
+	var candidate bool
 	for line := range strings.Lines(maps) {
-		place, rest, _ := strings.Cut(line, " ")
-		access, rest, _ := strings.Cut(rest, " ")
-		if access != "r-xp" && access != "r--p" || !strings.HasSuffix(rest, " "+file+"\n") {
+		if name, value, _ := strings.Cut(line, ":"); name == "Anonymous" {
+			if candidate && strings.Join(strings.Fields(value), " ") == "0 kB" {
+				list = append(list, a)
+			}
 			continue
 		}
-		first, last, _ := strings.Cut(place, "-")
-		from, err := strconv.ParseUint(first, 16, 64)
-		if err != nil {
-			continue
+		if place, rest, _ := strings.Cut(line, " "); strings.Contains(place, "-") {
+			access, rest, _ := strings.Cut(rest, " ")
+			var whole bool
+			a, whole = parseArea(place)
+			candidate = whole && (access == "r-xp" || access == "r--p") && strings.HasSuffix(rest, " "+file+"\n")
 		}
-		to, err := strconv.ParseUint(last, 16, 64)
-		if err != nil || to <= from {
-			continue
-		}
-		list = append(list, area{uintptr(from), uintptr(to)})
 	}
 	return list
+}
+
+// parseArea reads "from-to".
+func parseArea(place string) (area, bool) {
+	first, last, _ := strings.Cut(place, "-")
+	from, err1 := strconv.ParseUint(first, 16, 64)
+	to, err2 := strconv.ParseUint(last, 16, 64)
+	return area{uintptr(from), uintptr(to)}, err1 == nil && err2 == nil && from < to
 }

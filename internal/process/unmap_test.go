@@ -10,15 +10,41 @@ import (
 
 func TestReadOnlyAreas(t *testing.T) {
 	const maps = `00400000-00996000 r-xp 00000000 08:01 77 /usr/sbin/keepalived
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 00996000-00f1b000 r--p 00596000 08:01 77 /usr/sbin/keepalived
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 00f1b000-00f64000 rw-p 00b1b000 08:01 77 /usr/sbin/keepalived
-00f64000-02fa7000 rw-p 00000000 00:00 0 
+Size:                 10 kB
+Anonymous:             44 kB
+VmFlags: rd ex mr mw me 
+00f64000-00fa7000 r--p 00b1b000 08:01 77 /usr/sbin/keepalived
+Size:                 10 kB
+Anonymous:            120 kB
+VmFlags: rd ex mr mw me 
 1e7d8cc00000-1e7d8fc00000 rw-p 00000000 00:00 0 
+Size:                 10 kB
+Anonymous:           3000 kB
+VmFlags: rd ex mr mw me 
 7f31463e0000-7f3146700000 r--p 00000000 08:01 78 /usr/lib/other
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 7f3146700000-7f3146800000 r--p 00000000 08:01 79 /copy/of /usr/sbin/keepalived2
-7fff62920000-7fff62941000 rw-p 00000000 00:00 0 [stack]
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 nonsense r-xp 00000000 08:01 77 /usr/sbin/keepalived
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 00500000-00400000 r-xp 00000000 08:01 77 /usr/sbin/keepalived
+Size:                 10 kB
+Anonymous:              0 kB
+VmFlags: rd ex mr mw me 
 `
 	got := readOnlyAreas(maps, "/usr/sbin/keepalived")
 	want := []area{{0x400000, 0x996000}, {0x996000, 0xf1b000}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,8 +34,9 @@ type child struct {
 	started time.Time
 	died    bool // it has died before, so the next is a successor
 	limit   respawn
-	due     time.Time // when a dead one is started again; zero: not waiting
-	busy    bool      // it has not said yet that it has read the configuration
+	due     time.Time        // when a dead one is started again; zero: not waiting
+	busy    bool             // it has not said yet that it has read the configuration
+	owed    []syscall.Signal // relayed to it meanwhile
 }
 
 // start starts the child. Its end is posted to the parent's loop.
@@ -119,6 +121,26 @@ func (c *child) signal(sig syscall.Signal) {
 	if c.pid != 0 {
 		_ = syscall.Kill(c.pid, sig)
 	}
+}
+
+// relay sends a signal, once the child has read its configuration: before that
+// it may not have caught it yet, and would end.
+func (c *child) relay(sig syscall.Signal) {
+	switch {
+	case !c.busy:
+		c.signal(sig)
+	case !slices.Contains(c.owed, sig):
+		c.owed = append(c.owed, sig)
+	}
+}
+
+// hasRead is called when the child has read its configuration.
+func (c *child) hasRead() {
+	c.busy = false
+	for _, sig := range c.owed {
+		c.signal(sig)
+	}
+	c.owed = nil
 }
 
 // exited is called when a child has ended.

@@ -446,6 +446,29 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A signal that comes while a child starts reaches it when it can take it.
+func TestSignalsWhileAChildStarts(t *testing.T) {
+	d := start(t, conf)
+	d.WaitOutput(patience, "Startup complete")
+	for n := range 5 {
+		child := d.pid("vrrp.pid")
+		d.kill("vrrp.pid", syscall.SIGKILL)
+		nettest.Eventually(t, patience, "a successor", func() bool {
+			return d.count("Starting VRRP child process, pid=") > n+1
+		})
+		for range 20 {
+			d.Signal(syscall.SIGUSR2)
+		}
+		nettest.Eventually(t, patience, "its statistics", func() bool {
+			pid := d.pid("vrrp.pid")
+			return pid > 1 && pid != child && d.count(fmt.Sprintf("VRRP stats for process(%d)", pid)) > 0
+		})
+		if died := d.count("VRRP child process("); died != n+1 {
+			t.Fatalf("%d of the children died, %d were killed:\n%s", died, n+1, d.Output())
+		}
+	}
+}
+
 // TestSignalsToAChild: what the parent passes on works as well when it is sent
 // to a child itself; one that is asked to stop does so in order and has a
 // successor.

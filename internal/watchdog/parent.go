@@ -160,7 +160,7 @@ func (p *Parent) handle(sig syscall.Signal) {
 func (p *Parent) relay(sig syscall.Signal) {
 	for _, c := range p.children {
 		if sig == syscall.SIGUSR1 || c.role == process.RoleVRRP {
-			c.signal(sig)
+			c.relay(sig)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (p *Parent) listenReady() {
 		p.post(func() {
 			for _, c := range p.children {
 				if c.role[0] == letter {
-					c.busy = false
+					c.hasRead()
 				}
 			}
 			p.settle()
