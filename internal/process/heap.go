@@ -2,6 +2,7 @@ package process
 
 import (
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 )
 
@@ -14,6 +15,10 @@ const (
 	// milliseconds that the first seconds have a better use for, and of several
 	// reloads only the last needs it.
 	restAfter = 8 * time.Second
+	// smallHeap is what may be in use for a reload to collect as at rest: that
+	// costs a millisecond then, while of reloads that follow one another each
+	// would add to the garbage until it is four times Go's least heap of 4 MB.
+	smallHeap = 8 << 20
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
@@ -26,10 +31,24 @@ type Heap struct {
 
 // Read is called before a configuration is read.
 func (h *Heap) Read() {
+	percent := readingGC
 	if h.timer != nil {
 		h.timer.Stop()
+		if liveHeap() < smallHeap {
+			percent = h.Percent
+		}
 	}
-	debug.SetGCPercent(readingGC)
+	debug.SetGCPercent(percent)
+}
+
+// liveHeap is how many bytes were in use at the last collection.
+func liveHeap() uint64 {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	if live[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return live[0].Value.Uint64()
 }
 
 // Rest is called when the configuration is in force: the memory goes back to
