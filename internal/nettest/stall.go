@@ -167,7 +167,9 @@ func measure(cpu int, ticks *atomic.Uint64) {
 	for ; ; ticks.Add(1) {
 		next += meterTick
 		at := unix.NsecToTimespec(int64(next))
-		_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil)
+		for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil) == unix.EINTR {
+			continue // the runtime signals its threads; to wake early would hide what comes
+		}
 		length := read(unix.CLOCK_MONOTONIC) - next
 		for i, clock := range clocks {
 			now := offset(clock)

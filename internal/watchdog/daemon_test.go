@@ -186,15 +186,22 @@ func TestTheSpareProcess(t *testing.T) {
 // status for it would be that of a bad configuration.
 func TestAChildThatCrashesIsRestarted(t *testing.T) {
 	d := start(t, conf)
-	d.WaitOutput(patience, "Startup complete")
+	children := 0
+	ready := func() { // it has caught the signals, and says this line
+		t.Helper()
+		children++
+		nettest.Eventually(t, patience, "a child that is ready", func() bool {
+			return d.count("Registering gratuitous ARP shared channel") == children && d.pid("vrrp.pid") > 1
+		})
+	}
 	for sig, said := range map[syscall.Signal]string{
 		syscall.SIGSEGV: "exited due to segmentation fault (SIGSEGV).", syscall.SIGBUS: "exited due to signal 7 (Bus error)",
 	} {
-		pid := d.pid("vrrp.pid")
+		ready()
 		d.kill("vrrp.pid", sig)
 		d.WaitOutput(patience, said)
-		nettest.Eventually(t, patience, "a successor", func() bool { return d.pid("vrrp.pid") > 1 && d.pid("vrrp.pid") != pid })
 	}
+	ready()
 	if d.count("permanent error") > 0 || !d.Running() {
 		t.Errorf("after a crash of the child:\n%s", d.Output())
 	}
