@@ -11,7 +11,8 @@ import (
 	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
-// scripted writes a configuration whose script succeeds while a file exists.
+// scripted writes a configuration whose script succeeds while a file exists. Its
+// timeout is long: the script, unlike the daemon, waits for a busy machine.
 func scripted(priority, weight int, file string) string {
 	return fmt.Sprintf(`global_defs {
  script_user root
@@ -19,6 +20,7 @@ func scripted(priority, weight int, file string) string {
 vrrp_script chk {
  script "/usr/bin/test -e %s"
  interval 0.1
+ timeout 10
  weight %d
  rise 1
  fall 1
@@ -78,6 +80,10 @@ func TestScriptWeight(t *testing.T) {
 				master, backup, want, from = b, a, c.wantB, "10.99.0.2"
 			}
 			cap := hosts[1].Capture("eth0")
+			converged(t, master, backup)
+			nettest.Eventually(t, 10*time.Second, fmt.Sprintf("the master advertises priority %d", want), func() bool {
+				return last(t, cap, from).Priority == want
+			})
 			converged(t, master, backup)
 			nettest.Never(t, 600*time.Millisecond, "the other has the address", func() bool { return backup.has(vip) })
 			if got := last(t, cap, from).Priority; got != want {
