@@ -311,6 +311,7 @@ func (in *instance) start(now time.Time) {
 		in.enter(now, Backup)
 		in.notify(Backup)
 		in.restartDown(now)
+		in.wakeAt(in.wake.at.Add(-in.launching(now)))
 		if in.cfg.WantMaster && g != nil {
 			in.wakeAt(r.from(now).Add(in.cfg.AdvertInterval + skew(in.cfg.Version, ownerPriority, in.cfg.AdvertInterval)))
 		}

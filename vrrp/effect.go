@@ -308,4 +308,7 @@ type Options struct {
 	// Uptime is how long the machine had been up at the first Reload, for
 	// vrrp_delay_after_boot.
 	Uptime time.Duration
+	// Launched is when the daemon was started; zero: not known. What the first
+	// Reload starts counts from then, as far as it may (see launching).
+	Launched time.Time
 }

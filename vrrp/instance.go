@@ -128,6 +128,19 @@ func (in *instance) restartDown(now time.Time) {
 	in.wakeAt(in.r.from(now).Add(in.downTime()))
 }
 
+// launching is how long the start of the daemon has taken by now. The first
+// Master_Down_Interval counts from the Startup event (RFC 9568, 6.4.1), which to
+// those who wait for the router is the daemon's start and not the moment when it
+// has read its configuration. No more than one advertisement interval is given
+// away, and only of three or more: two must be missed before anybody takes over.
+func (in *instance) launching(now time.Time) time.Duration {
+	r := in.r
+	if !r.first || r.opt.Launched.IsZero() || r.startup.armed() || in.cfg.DownTimerAdverts < 3 {
+		return 0
+	}
+	return min(max(now.Sub(r.opt.Launched), 0), in.masterInterval)
+}
+
 // stalled tells whether a deadline is handled so late that adverts may wait
 // unread, and puts it off once by a little so that they are received first:
 // a process that was stopped must look before it speaks.

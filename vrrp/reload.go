@@ -24,6 +24,8 @@ func IdentityOf(c *InstanceConfig) Identity {
 // is a reload from nothing. The Router keeps c; it must not change any more.
 func (r *Router) Reload(now time.Time, c *Config) {
 	first := r.cfg == nil
+	r.first = first
+	defer func() { r.first = false }()
 	// What is master says so before anything takes time (vrrp.md 6.1).
 	for _, in := range r.instances {
 		if in.state == Master {

@@ -29,6 +29,7 @@ type Router struct {
 
 	timers  timers
 	startup timer // end of the startup delay
+	first   bool  // the first Reload runs
 	delay   time.Duration
 	lanes   map[laneKey]*lane
 	paced   bool // some lane may exist

@@ -35,6 +35,7 @@ type Handover struct {
 	Respawned bool   // the successor of a child that died
 	Has       []bool // which of the descriptors are there
 	Umask     int    // for a spare only: others have it from their parent
+	Launched  int64  // CLOCK_MONOTONIC at the start of the daemon, ns; 0 if this is a later start
 }
 
 // Descriptors are the files that a child inherits; those that do not concern

@@ -20,6 +20,8 @@ type Node struct {
 
 	Running bool
 	Stalled bool // the process is stopped: nothing is read, no deadline kept
+	// Takes is how long its daemon takes from its start to its first Reload.
+	Takes time.Duration
 
 	w       *World
 	sockets []vrrp.Socket
@@ -92,8 +94,12 @@ func (n *Node) start(s *vrrp.Snapshot) {
 	n.sockets = nil
 	n.mixed = nil
 	n.Kernel.filters = nil // a process makes its firewall table anew
-	n.Router = vrrp.New(vrrp.Options{Detail: n.Detail})
 	now := n.clock()
+	opt := vrrp.Options{Detail: n.Detail}
+	if s == nil {
+		opt.Launched = now.Add(-n.Takes)
+	}
+	n.Router = vrrp.New(opt)
 	for _, l := range n.Links {
 		n.Router.LinkChanged(now, n.linkState(l))
 		for _, a := range l.Addrs {

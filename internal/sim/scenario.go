@@ -45,6 +45,9 @@ func Scenario(seed uint64) string {
 	g.say("checked")
 	g.cluster()
 	for _, n := range g.nodes {
+		if g.chance(0.5) {
+			g.say("takes %s %s", n, g.duration(time.Millisecond, 300*time.Millisecond))
+		}
 		g.say("start %s", n)
 		if g.chance(0.5) {
 			g.say("run %s", g.duration(time.Millisecond, 3*time.Second))

@@ -19,6 +19,7 @@ import (
 //	vi NODE|* NAME KEY=VALUE...      an instance, or more settings for one
 //	group NODE|* NAME MEMBER...      a sync group; KEY=VALUE words set trackers
 //	set NODE KEY=VALUE...            globals of a node
+//	takes NODE DURATION              its next processes need so long to be ready, which is at start
 //	start NODE...                    start the process
 //	stop kill crash stall NODE       end it in order, by SIGKILL, with the machine; SIGSTOP
 //	resume NODE [ticks]              SIGCONT; with ticks the deadlines come before the packets
@@ -181,7 +182,11 @@ var nodeCommands = map[string]struct {
 	min int
 	do  func(*story, *Node, []string) error
 }{
-	"set":   {1, (*story).set},
+	"set": {1, (*story).set},
+	"takes": {1, func(_ *story, n *Node, a []string) (err error) {
+		n.Takes, err = time.ParseDuration(a[0])
+		return err
+	}},
 	"stop":  {0, func(_ *story, n *Node, _ []string) error { n.Stop(); return nil }},
 	"crash": {0, func(_ *story, n *Node, _ []string) error { n.Crash(); return nil }},
 	"kill": {0, func(s *story, n *Node, _ []string) error {

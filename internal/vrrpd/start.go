@@ -32,7 +32,7 @@ func (d *daemon) start() int {
 		return process.ExitFatal
 	}
 	d.worker = newWorker(d.setAddrs)
-	d.router = vrrp.New(vrrp.Options{Detail: log.Detail(), Uptime: uptime()})
+	d.router = vrrp.New(vrrp.Options{Detail: log.Detail(), Uptime: uptime(), Launched: launched(d.child)})
 	if err := d.readNetwork(time.Now()); err != nil {
 		log.Err("%v", err)
 		return process.ExitFatal
@@ -55,6 +55,15 @@ func (d *daemon) start() int {
 	d.sched.set(d)
 	d.answerOperator()
 	return -1
+}
+
+// launched is when the daemon was started, if this process starts with it.
+func launched(c process.Child) time.Time {
+	if c.Launched == 0 {
+		return time.Time{}
+	}
+	now := time.Now()
+	return now.Add(time.Duration(c.Launched) - process.Monotonic(now))
 }
 
 // openKernel connects to the network stack and begins to watch it. Watching

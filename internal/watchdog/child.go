@@ -44,6 +44,7 @@ func (p *Parent) start(c *child) {
 	c.due = time.Time{}
 	h := process.Handover{
 		Role: c.role, Title: c.title, PIDFile: c.pidFile, Ident: c.ident, LogFile: c.logFile, Respawned: c.died,
+		Launched: p.launched,
 	}
 	d := process.Descriptors{Config: p.archive, Parent: p.alive.r, Ready: p.ready.w, State: c.state}
 	switch c.role {

@@ -10,9 +10,11 @@ package watchdog
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +27,8 @@ import (
 )
 
 // detachedEnv tells a process that it is the daemon that its parent, started
-// from a terminal or a script, has put into the background.
+// from a terminal or a script, has put into the background; its value is that
+// parent's spare.Launched.
 const detachedEnv = "KEEPALIVED_GO_DETACHED"
 
 // restingGC is the garbage that the parent allows itself at rest.
@@ -36,7 +39,7 @@ func Main(options process.Options, logging log.Options) int {
 	logging.Ident = "Keepalived"
 	log.Open(logging)
 	defer log.Close(time.Second)
-	detached := os.Getenv(detachedEnv) != ""
+	since, detached := os.LookupEnv(detachedEnv)
 	os.Unsetenv(detachedEnv)
 	again := detached || inNamespace() // who was started first has said it
 	if again {
@@ -44,7 +47,10 @@ func Main(options process.Options, logging log.Options) int {
 	} else {
 		greet()
 	}
-	p := &Parent{options: options, args: os.Args, pid: os.Getpid(), heap: process.Heap{Percent: restingGC}}
+	p := &Parent{options: options, args: os.Args, pid: os.Getpid(), heap: process.Heap{Percent: restingGC}, launched: spare.Launched}
+	if at, err := strconv.ParseInt(since, 10, 64); err == nil {
+		p.launched = at
+	}
 	p.heap.Read()
 	p.reading = read(options)
 	if !again {
@@ -181,7 +187,7 @@ func detach(namespace string) int {
 		return process.ExitFatal
 	}
 	cmd := &exec.Cmd{
-		Path: spare.Program(), Args: os.Args, Env: append(os.Environ(), detachedEnv+"=1"),
+		Path: spare.Program(), Args: os.Args, Env: append(os.Environ(), fmt.Sprintf("%s=%d", detachedEnv, spare.Launched)),
 		Stdin: null, Stdout: null, Stderr: null,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

@@ -22,13 +22,14 @@ type Parent struct {
 	args    []string
 	pid     int
 
-	reading reading  // the configuration in force
-	archive *os.File // what the children read
-	names   names
-	pids    []*process.PIDFile
-	control *control.Server
-	began   time.Time
-	saved   int // copies left in config_save_dir
+	reading  reading  // the configuration in force
+	archive  *os.File // what the children read
+	names    names
+	pids     []*process.PIDFile
+	control  *control.Server
+	began    time.Time
+	launched int64 // for the children that start with the daemon (process.Handover)
+	saved    int   // copies left in config_save_dir
 
 	children []*child // in the order of starting: checker, VRRP, BFD
 	alive    pipe     // the children see its end when this process dies
@@ -66,6 +67,7 @@ func (p *Parent) run() int {
 			p.start(c)
 		}
 	}
+	p.launched = 0
 	catchOthers()
 	go p.listenReady()
 	spare.Drop() // if the configuration has no use for it

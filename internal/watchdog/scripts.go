@@ -15,6 +15,9 @@ const killAfter = 2 * time.Second
 // startupScript runs the startup script before any child is started.
 func (p *Parent) startupScript() {
 	g := p.reading.config.Global
+	if g.Startup != nil {
+		p.launched = 0 // who has a script run first wants everything else after it
+	}
 	runScript("startup", g.Startup, g.StartupTimeout, g.ScriptSecurity, g.UseSymlinkPaths)
 }
 
