@@ -274,6 +274,7 @@ func (r *recording) close(*lexer) {}
 // first if no line is special.
 func readRecording(first *lexer) []item {
 	if !first.special {
+		matchBraces(first.items)
 		return first.items
 	}
 	l := newLexer(first.open, first.env)
@@ -283,6 +284,7 @@ func readRecording(first *lexer) []item {
 	for {
 		it, ok := l.next()
 		if !ok {
+			matchBraces(items)
 			return items
 		}
 		items = append(items, it)

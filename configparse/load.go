@@ -76,7 +76,6 @@ func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
 			scratch: newScratch()}
 	}
 	parent := start(Parent)
-	parent.next = lex.next
 	lex.readMain(pattern)
 	ok := runPass(parent)
 	cfg.IncludeFailed = slices.ContainsFunc(problems, func(m Problem) bool { return m.Class == FileNotFound })
@@ -87,14 +86,7 @@ func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
 	items := readRecording(lex)
 	for pass := Checker; pass < passes; pass++ {
 		p := start(pass)
-		n := 0
-		p.next = func() (item, bool) {
-			if n == len(items) {
-				return item{}, false
-			}
-			n++
-			return items[n-1], true
-		}
+		p.items = items
 		if runPass(p) {
 			continue
 		}

@@ -39,6 +39,26 @@ type item struct {
 	at    position
 	kind  itemKind
 	class Class
+	end   int32 // of an itemOpen: where its itemClose is, if known (matchBraces)
+}
+
+// matchBraces notes for each block where it ends, unless it has messages, which
+// every pass repeats.
+func matchBraces(items []item) {
+	var open []int32
+	for i := range items {
+		switch items[i].kind {
+		case itemOpen:
+			open = append(open, int32(i))
+		case itemClose:
+			if n := len(open); n > 0 {
+				items[open[n-1]].end = int32(i)
+				open = open[:n-1]
+			}
+		case itemMessage:
+			open = open[:0]
+		}
+	}
 }
 
 // uncomment removes a comment and tells whether a double quote stays open.

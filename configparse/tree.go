@@ -13,8 +13,10 @@ type parser struct {
 	cfg  *Config
 	env  *Env
 	pass Pass
-	lex  *lexer // the parent's, while it reads
-	next func() (item, bool)
+	lex  *lexer // of the parent's pass, which has it read
+
+	items []item // of the other passes
+	taken int    // how many of them
 
 	back     item // one statement given back
 	hasBack  bool
@@ -71,6 +73,18 @@ func (p *parser) logf(format string, args ...any) {
 // checkf reports a message that belongs to no line: a check after parsing.
 func (p *parser) checkf(class Class, format string, args ...any) {
 	p.report(class, position{}, fmt.Sprintf(format, args...))
+}
+
+// next gives the next statement or message.
+func (p *parser) next() (item, bool) {
+	if p.pass == Parent {
+		return p.lex.next()
+	}
+	if p.taken == len(p.items) {
+		return item{}, false
+	}
+	p.taken++
+	return p.items[p.taken-1], true
 }
 
 // read gives the next statement, and false at the end or when the pass has ended.
@@ -130,6 +144,9 @@ func (p *parser) skipBlock() {
 	case !ok:
 	case it.kind != itemOpen:
 		p.unread(it)
+	case it.end > 0: // nothing in it to report
+		p.taken = int(it.end) + 1
+		p.at, p.depth = p.items[it.end].at, p.depth-1
 	default:
 		p.skipBody()
 	}
