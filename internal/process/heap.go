@@ -15,10 +15,9 @@ const (
 	// milliseconds that the first seconds have a better use for, and of several
 	// reloads only the last needs it.
 	restAfter = 8 * time.Second
-	// smallHeap is what may be in use for a reload to collect as at rest: that
-	// costs a millisecond then, while of reloads that follow one another each
-	// would add to the garbage until it is four times Go's least heap of 4 MB.
-	smallHeap = 8 << 20
+	// lateGarbage is how much the reloads that follow one another may leave until
+	// then: what is beyond it is collected when the reload is over.
+	lateGarbage = 4 << 20
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
@@ -26,29 +25,28 @@ const (
 type Heap struct {
 	// Percent is the garbage that is allowed at rest (GOGC).
 	Percent int
+	reads   int
 	timer   *time.Timer
 }
 
-// Read is called before a configuration is read.
+// Read is called before a configuration is read. Nothing is collected until it
+// is in force, unless there is very much.
 func (h *Heap) Read() {
-	percent := readingGC
+	h.reads++
 	if h.timer != nil {
 		h.timer.Stop()
-		if liveHeap() < smallHeap {
-			percent = h.Percent
-		}
 	}
-	debug.SetGCPercent(percent)
+	debug.SetGCPercent(readingGC)
 }
 
-// liveHeap is how many bytes were in use at the last collection.
-func liveHeap() uint64 {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	if live[0].Value.Kind() != metrics.KindUint64 {
+// garbage is about how many bytes have come into use since the last collection.
+func garbage() int64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	if s[0].Value.Kind() != metrics.KindUint64 || s[1].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}
-	return live[0].Value.Uint64()
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
 }
 
 // Rest is called when the configuration is in force: the memory goes back to
@@ -61,6 +59,9 @@ func (h *Heap) Rest() {
 			debug.FreeOSMemory()
 			unmap(code)
 		})
+	}
+	if h.reads > 1 && garbage() > lateGarbage {
+		debug.SetGCPercent(h.Percent) // which begins a collection
 	}
 	h.timer.Reset(restAfter)
 }

@@ -20,16 +20,28 @@ func TestHeap(t *testing.T) {
 		t.Errorf("the first reading allows %d %%, want %d", got, readingGC)
 	}
 	h.Rest()
-	runtime.GC()
-	h.Read()
-	if got := allowed(); got != h.Percent {
-		t.Errorf("a reload of little allows %d %%, want %d", got, h.Percent)
+	var waste []byte
+	for range 2 {
+		waste = make([]byte, lateGarbage)
 	}
-	much := make([]byte, 2*smallHeap)
+	runtime.KeepAlive(waste)
+	if h.Rest(); allowed() != readingGC {
+		t.Error("the start collects before the process is at rest")
+	}
 	runtime.GC()
 	h.Read()
 	if got := allowed(); got != readingGC {
-		t.Errorf("a reload of much allows %d %%, want %d", got, readingGC)
+		t.Errorf("a reload allows %d %%, want %d", got, readingGC)
 	}
-	runtime.KeepAlive(much)
+	if h.Rest(); allowed() != readingGC {
+		t.Error("a reload that left nothing is followed by a collection")
+	}
+	h.Read()
+	for range 2 {
+		waste = make([]byte, lateGarbage)
+	}
+	runtime.KeepAlive(waste)
+	if h.Rest(); allowed() != h.Percent {
+		t.Errorf("a reload that left much allows %d %% afterwards, want %d", allowed(), h.Percent)
+	}
 }

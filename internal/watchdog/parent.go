@@ -201,6 +201,7 @@ func (p *Parent) settle() {
 	}
 	log.Info("%s", p.waiting)
 	p.waiting = ""
+	p.heap.Rest()
 	sdNotify(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))
 	if p.queued {
 		p.queued = false

@@ -34,7 +34,6 @@ func (p *Parent) reload() {
 	defer remove()
 	p.heap.Read()
 	next := read(p.options)
-	p.heap.Rest()
 	if !checked {
 		next.sayFiles(p.options)
 	}
@@ -44,6 +43,7 @@ func (p *Parent) reload() {
 		}
 		log.Err("Reload refused - the running configuration stays in force")
 		sdNotify(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))
+		p.heap.Rest()
 		return
 	}
 	if checked {
@@ -52,6 +52,7 @@ func (p *Parent) reload() {
 	next.say()
 	if err := process.RewriteMemoryFile(p.archive, next.archive); err != nil {
 		log.Err("Reload refused - %v", err)
+		p.heap.Rest()
 		return
 	}
 	p.reading = next
