@@ -162,6 +162,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 		d.restore(now)
 	}
 	d.child.Ready()
+	d.saySync(first)
 	d.router.Reload(now, d.cfg)
 	if first {
 		d.dumpConf(now)

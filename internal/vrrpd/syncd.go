@@ -17,6 +17,18 @@ type syncDaemon struct {
 	missing bool            // IPVS is not there: said once, VRRP goes on
 }
 
+// saySync says that the process uses IPVS too, as the checker process does.
+func (d *daemon) saySync(first bool) {
+	if _, ok := d.wantedSync(); !ok {
+		return
+	}
+	if first {
+		log.Debug("Initializing ipvs")
+	} else {
+		log.Debug("Reinitializing ipvs")
+	}
+}
+
 func (d *daemon) syncRole(e vrrp.SyncRole) {
 	if d.stopping {
 		return // it ends with the process; a start just before that makes the kernel wait
