@@ -16,6 +16,7 @@ import (
 type nginx struct {
 	dir                              string
 	plain, tls12, tls13, names, cert uint16
+	weak, weakTLS                    uint16 // they misbehave while a file of the fault's name exists
 }
 
 const page = "a page for the digest\n"
@@ -25,7 +26,7 @@ const page = "a page for the digest\n"
 func newNginx(t testing.TB) *nginx {
 	t.Helper()
 	n := &nginx{dir: t.TempDir()}
-	for _, p := range []*uint16{&n.plain, &n.tls12, &n.tls13, &n.names, &n.cert} {
+	for _, p := range []*uint16{&n.plain, &n.tls12, &n.tls13, &n.names, &n.cert, &n.weak, &n.weakTLS} {
 		*p = closedPort(t).Port()
 	}
 	write(t, n.dir+"/page.html", []byte(page))
@@ -43,6 +44,15 @@ http {
   client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
   ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server.key;
   server {
+    listen 127.0.0.1:%[7]d; listen 127.0.0.1:%[8]d ssl;
+    location / {
+      if (-f %[1]s/slow) { set $limit_rate 1; }
+      if (-f %[1]s/endless) { set $limit_rate 20000; rewrite ^ /large.html break; }
+      if (-f %[1]s/broken) { return 503; }
+      if (-f %[1]s/gone) { return 444; }
+    }
+  }
+  server {
     listen 127.0.0.1:%[2]d; listen [::1]:%[2]d;
     location /asked { return 200 "$request_method $server_protocol [$http_host] [$http_connection]"; }
     location /slow { alias %[1]s/large.html; limit_rate 1; }
@@ -59,7 +69,7 @@ http {
   server { listen 127.0.0.1:%[6]d ssl; ssl_client_certificate %[1]s/client.pem; ssl_verify_client on;
            location / { return 200 "$ssl_client_s_dn"; } }
 }
-`, n.dir, n.plain, n.tls12, n.tls13, n.names, n.cert))
+`, n.dir, n.plain, n.tls12, n.tls13, n.names, n.cert, n.weak, n.weakTLS))
 	return n
 }
 

@@ -14,6 +14,9 @@ import (
 // TestMain lets many tests wait at a time: they do little else. Fuzzing, which
 // does, keeps to its own number.
 func TestMain(m *testing.M) {
+	if at := os.Getenv(echoAt); at != "" {
+		echoProcess(at)
+	}
 	flag.Parse()
 	if flag.Lookup("test.fuzz").Value.String() == "" {
 		_ = flag.Set("test.parallel", "16")

@@ -93,12 +93,33 @@ func verdicts(t testing.TB, server *os.Process, spec Spec, stalled, dead string)
 func TestUnbound(t *testing.T) { nettest.Play(t, time.Second, unbound) }
 
 func unbound(t testing.TB) {
-	port, dir := closedPort(t).Port(), t.TempDir()
+	server, to := newUnbound(t)
+	at := Connection{To: to, Timeout: time.Second}
+	r := once(t, DNSCheck{at, DNSTypeA, "none.example.com"}, SchedulerOptions{})[0]
+	if r.Reason != BadRcode || r.Code != 3 {
+		t.Errorf("a name that does not exist: %v, rcode %d; want %v, rcode 3", r.Reason, r.Code, BadRcode)
+	}
+	verdicts(t, server, DNSCheck{at, DNSTypeA, "www.example.com"},
+		"answer not complete in time", "connection broke while reading: Connection refused")
+}
+
+// newUnbound starts a real name server that knows www.example.com, and asks a
+// server that never answers for names in example.net.
+func newUnbound(t testing.TB) (server *os.Process, at netip.AddrPort) {
+	t.Helper()
+	at, dir := closedPort(t), t.TempDir()
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
 	write(t, dir+"/unbound.conf", fmt.Appendf(nil, `
 server:
   interface: 127.0.0.1
   port: %d
   do-daemonize: no
+  do-not-query-localhost: no
+  module-config: "iterator"
   chroot: ""
   username: ""
   directory: "%[2]s"
@@ -108,35 +129,61 @@ server:
   local-data: "www.example.com. A 192.0.2.1"
 remote-control:
   control-enable: no
-`, port, dir))
-	server := realServer(t, port, "unbound", "-d", "-c", dir+"/unbound.conf")
-	at := Connection{To: local(port), Timeout: time.Second}
-	r := once(t, DNSCheck{at, DNSTypeA, "none.example.com"}, SchedulerOptions{})[0]
-	if r.Reason != BadRcode || r.Code != 3 {
-		t.Errorf("a name that does not exist: %v, rcode %d; want %v, rcode 3", r.Reason, r.Code, BadRcode)
-	}
-	verdicts(t, server, DNSCheck{at, DNSTypeA, "www.example.com"},
-		"answer not complete in time", "connection broke while reading: Connection refused")
+forward-zone:
+  name: "example.net."
+  forward-addr: 127.0.0.1@%[3]d
+`, at.Port(), dir, silent.LocalAddr().(*net.UDPAddr).Port))
+	return realServer(t, at.Port(), "unbound", "-d", "-c", dir+"/unbound.conf"), at
 }
 
 func TestExim(t *testing.T) { nettest.Play(t, time.Second, exim) }
 
 func exim(t testing.TB) {
-	port := closedPort(t).Port()
+	server, at, _ := newExim(t)
+	check := SMTPCheck{Connection{To: at, Timeout: 2 * time.Second}, DefaultHelo}
+	verdicts(t, server, check, "answer not complete in time", "connection failed: Connection refused")
+}
+
+// newExim starts a real mail server. While a file "slow" is in its folder it
+// greets late, while there is "hesitant" it answers HELO late, and while there
+// is "refuse" it wants no mail.
+func newExim(t testing.TB) (server *os.Process, at netip.AddrPort, dir string) {
+	t.Helper()
+	at = closedPort(t)
 	dir, err := os.MkdirTemp("", "exim") // exim runs as another user, who cannot pass t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	write(t, dir+"/exim.conf", fmt.Appendf(nil, "primary_hostname = mx.example\nspool_directory = %[1]s\nlog_file_path = %[1]s/%%s\n"+
-		"daemon_smtp_ports = %[2]d\nlocal_interfaces = 127.0.0.1\npid_file_path = %[1]s/pid\nrfc1413_query_timeout = 0s\nhost_lookup =\nkeep_environment =\n"+
-		"begin acl\nbegin routers\nbegin transports\n", dir, port))
+	write(t, dir+"/exim.conf", fmt.Appendf(nil, `primary_hostname = mx.example
+spool_directory = %[1]s
+log_file_path = %[1]s/%%s
+daemon_smtp_ports = %[2]d
+local_interfaces = 127.0.0.1
+pid_file_path = %[1]s/pid
+rfc1413_query_timeout = 0s
+host_lookup =
+keep_environment =
+acl_smtp_connect = greet
+acl_smtp_helo = meet
+begin acl
+greet:
+ deny condition = ${if exists{%[1]s/refuse}}
+  message = not today
+ warn condition = ${if exists{%[1]s/slow}}
+  delay = 3s
+ accept
+meet:
+ warn condition = ${if exists{%[1]s/hesitant}}
+  delay = 3s
+ accept
+begin routers
+begin transports
+`, dir, at.Port()))
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	server := realServer(t, port, "exim4", "-bdf", "-C", dir+"/exim.conf")
-	check := SMTPCheck{Connection{To: local(port), Timeout: 2 * time.Second}, DefaultHelo}
-	verdicts(t, server, check, "answer not complete in time", "connection failed: Connection refused")
+	return realServer(t, at.Port(), "exim4", "-bdf", "-C", dir+"/exim.conf"), at, dir
 }
 
 func write(t testing.TB, name string, b []byte) {
