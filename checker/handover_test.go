@@ -85,6 +85,33 @@ func TestRestoreKeepsTheTable(t *testing.T) {
 	}
 }
 
+// TestLeft: a process that knows nothing but the table which an earlier one left
+// checks those servers at once that were not in use in it; the others, and
+// those of a virtual server that was not there, wait as after any start.
+func TestLeft(t *testing.T) {
+	now := time.Unix(1000, 0)
+	cfg := handoverConfig()
+	third := service1(tcpServer("127.0.2.11:80", 1), tcpServer("127.0.2.12:80", 0))
+	third.Addr = netip.MustParseAddrPort("10.99.0.3:80")
+	cfg.Services = append(cfg.Services, third)
+	p := NewPool()
+	p.Load(now, cfg, Options{Random: func() float64 { return 0.5 }})
+	left := beforeCrash(now).Want() // without 127.0.0.11, and with the sorry server only
+	left[0].Servers[0].Weight = 0
+	p.Left(now, left)
+	began := map[CheckID]time.Time{}
+	for _, e := range p.Drain() {
+		if e, ok := e.(Start); ok {
+			began[e.ID] = e.At
+		}
+	}
+	wait := now.Add(startDelay + cfg.Services[0].Servers[0].Checks[0].Schedule.Warmup/2)
+	want := map[CheckID]time.Time{1: now, 2: now, 3: wait, 4: now, 5: wait, 6: wait}
+	if diff := cmp.Diff(want, began); diff != "" {
+		t.Errorf("first runs (-want +got):\n%s", diff)
+	}
+}
+
 func TestRestoreRefusesWhatDoesNotFit(t *testing.T) {
 	now := time.Unix(1000, 0)
 	state := beforeCrash(now).AppendState(nil)

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/keepalived-go/keepalived/ipvs"
 )
 
 // Load takes a configuration. A first start is a reload from nothing: what the
@@ -298,6 +300,46 @@ func (p *Pool) firstRun(now time.Time, c *check) time.Time {
 		at = at.Add(time.Duration(p.opt.Random() * float64(c.cfg.Schedule.Warmup)))
 	}
 	return at
+}
+
+// Left tells, after the first Load, which of the wanted services an earlier
+// process left in the kernel. A server that its virtual server lacks there, or
+// has without weight, was probably dead: it is checked at once, so that it is not
+// sent connections for the delay and the warm-up of a start.
+func (p *Pool) Left(now time.Time, services []ipvs.Service) {
+	if len(services) == 0 {
+		return
+	}
+	left := map[ipvs.Key]*ipvs.Service{}
+	for i := range services {
+		left[services[i].Key] = &services[i]
+	}
+	for _, s := range p.services {
+		for _, k := range s.keys() {
+			if was := left[k]; was != nil && !s.suspended {
+				p.doubt(now, s, was)
+			}
+		}
+	}
+}
+
+// doubt checks the servers at once that serve, and did not in what was left.
+func (p *Pool) doubt(now time.Time, s *service, was *ipvs.Service) {
+	served := make(map[netip.AddrPort]bool, len(was.Servers))
+	for _, e := range was.Servers {
+		served[e.Addr] = e.Weight > 0
+	}
+	for _, srv := range s.servers {
+		f := srv.cfg.Forward.Method
+		if !srv.alive || srv.weight() == 0 || served[s.entryAddr(was.Key, srv.cfg.Addr, f)] {
+			continue
+		}
+		for _, c := range srv.checks {
+			if c.clocked() {
+				p.emit(Start{ID: c.id, Spec: c.cfg.Spec, At: now, Step: c.http.url})
+			}
+		}
+	}
 }
 
 // sameCheck reports whether two specifications test the same thing. What only

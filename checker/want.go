@@ -75,11 +75,7 @@ func (t *table) add(s *service, only map[ipvs.Key]bool) {
 		w := &t.services[i]
 		w.Servers = slices.Grow(w.Servers, len(servers))
 		for _, e := range servers {
-			// In a group only NAT can lead to another port than the entry's; a
-			// mark has none.
-			if s.cfg.Target == ByGroup && e.Forward != ipvs.NAT || k.Mark == 0 && e.Addr.Port() == 0 {
-				e.Addr = netip.AddrPortFrom(e.Addr.Addr(), k.Port)
-			}
+			e.Addr = s.entryAddr(k, e.Addr, e.Forward)
 			if ipvs.FamilyOf(e.Addr.Addr()) != k.Family && e.Forward != ipvs.TUN {
 				continue // only a tunnel can carry one family in the other
 			}
@@ -89,6 +85,15 @@ func (t *table) add(s *service, only map[ipvs.Key]bool) {
 			w.Servers = unique(w.Servers)
 		}
 	}
+}
+
+// entryAddr is the address of a server's entry in a service: in a group only NAT
+// can lead to another port than the group's entry; a mark has none.
+func (s *service) entryAddr(k ipvs.Key, addr netip.AddrPort, f ipvs.Forward) netip.AddrPort {
+	if s.cfg.Target == ByGroup && f != ipvs.NAT || k.Mark == 0 && addr.Port() == 0 {
+		return netip.AddrPortFrom(addr.Addr(), k.Port)
+	}
+	return addr
 }
 
 // unique keeps the heavier of two servers with the same address.

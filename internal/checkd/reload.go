@@ -62,11 +62,15 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 	d.setTLS()
 	d.ping.set(&conf.Checker)
 	d.trackFiles(now, first)
-	if !first || !d.takeOver(now) {
+	known := first && d.takeOver(now)
+	if !known {
 		d.pool.Load(now, &conf.Checker, d.poolOptions())
 	}
 	if first {
 		d.table.adopt(now, d.pool.Want())
+	}
+	if first && !known {
+		d.pool.Left(now, d.table.list())
 	}
 	d.Apply(now)
 	d.guard.rest(now, 0)
