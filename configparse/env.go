@@ -46,6 +46,7 @@ type Link struct {
 	VRF         bool
 	Table       uint32 // of a VRF
 	Kind        string // "macvlan", "ipvlan", ... or ""
+	Private     bool   // a macvlan in mode private
 	Base        string // of a macvlan or ipvlan
 }
 

@@ -108,7 +108,7 @@ func (p *parser) vmacName(in *instance, name string) {
 		return
 	}
 	if p.env.Link != nil {
-		if l, ok := p.env.Link(name); ok && l.Kind != "macvlan" {
+		if l, ok := p.env.Link(name); ok && !l.Private {
 			p.inst(in, "interface %s already exists and is not a private macvlan; ignoring vmac if_name", name)
 			return
 		}

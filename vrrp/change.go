@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -84,7 +85,87 @@ func (in *instance) changeHeld(was *InstanceConfig, gone, added, oldHeld []Held)
 	}
 	if add := missing(c.Rules, was.Rules, sameRule); len(add) > 0 {
 		in.emit(HoldRules{Instance: in.id, Name: c.Name, Add: add})
+	} else if len(c.Rules) > 0 {
+		in.r.detail("(%s) setting Virtual Rules", c.Name) // as the original, though nothing is added
 	}
+}
+
+// holdMoved sets again what one instance let go at a reload and another holds.
+// What moves to an instance further up in the file was still there when it was
+// added, and went afterwards.
+func (r *Router) holdMoved(effects []Effect) {
+	type place struct {
+		addr netip.Addr
+		link string
+	}
+	addrs, filtered := map[place]ID{}, map[netip.Addr]ID{}
+	var routes []letGo[Route]
+	var rules []letGo[Rule]
+	for _, e := range effects {
+		switch e := e.(type) {
+		case HoldAddrs:
+			for _, h := range e.Drop {
+				addrs[place{h.Prefix.Addr(), h.Interface}] = e.Instance
+			}
+		case Filter:
+			for _, h := range e.Drop {
+				filtered[h.Prefix.Addr()] = e.Instance
+			}
+		case HoldRoutes:
+			for i := range e.Drop {
+				routes = append(routes, letGo[Route]{e.Instance, &e.Drop[i]})
+			}
+		case HoldRules:
+			for i := range e.Drop {
+				rules = append(rules, letGo[Rule]{e.Instance, &e.Drop[i]})
+			}
+		}
+	}
+	if len(addrs)+len(filtered)+len(routes)+len(rules) == 0 {
+		return
+	}
+	for _, in := range r.instances {
+		if !in.holding {
+			continue
+		}
+		var again, guard []Held
+		for _, h := range in.heldAddrs {
+			if by, ok := addrs[place{h.Prefix.Addr(), h.Interface}]; ok && by != in.id {
+				again = append(again, h)
+			}
+			if by, ok := filtered[h.Prefix.Addr()]; ok && by != in.id && in.filtered {
+				guard = append(guard, h)
+			}
+		}
+		if len(guard) > 0 {
+			in.emit(Filter{Instance: in.id, Name: in.cfg.Name, Add: guard})
+		}
+		if len(again) > 0 {
+			in.emit(HoldAddrs{Instance: in.id, Name: in.cfg.Name, Add: again})
+		}
+		if again := lost(routes, in, in.cfg.Routes, sameRoute); len(again) > 0 {
+			in.emit(HoldRoutes{Instance: in.id, Name: in.cfg.Name, Add: again})
+		}
+		if again := lost(rules, in, in.cfg.Rules, sameRule); len(again) > 0 {
+			in.emit(HoldRules{Instance: in.id, Name: in.cfg.Name, Add: again})
+		}
+	}
+}
+
+// letGo is a route or rule that an instance has taken away.
+type letGo[T any] struct {
+	by   ID
+	what *T
+}
+
+// lost returns what of held another instance than in has let go.
+func lost[T any](dropped []letGo[T], in *instance, held []T, same func(a, b *T) bool) (again []T) {
+	for i := range held {
+		if slices.ContainsFunc(dropped, func(d letGo[T]) bool { return d.by != in.id && same(&held[i], d.what) }) {
+			again = append(again, held[i])
+		}
+	}
+	return again
 }
 
 // reannounce tells the network after a reload: everything when addresses were

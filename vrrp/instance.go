@@ -303,7 +303,7 @@ func (in *instance) dropAddrs(force bool) {
 	if len(in.cfg.Addresses) > 0 {
 		in.r.detail("(%s) removing VIPs.", in.cfg.Name)
 	}
-	if len(in.cfg.Excluded) > 0 && !force {
+	if len(in.cfg.Excluded) > 0 {
 		in.r.detail("(%s) removing E-VIPs.", in.cfg.Name)
 	}
 	if len(in.heldAddrs) > 0 {

@@ -137,7 +137,7 @@ func (r *Router) setLink(now time.Time, l *link, up bool) {
 // AddrChanged takes an address that came or went.
 func (r *Router) AddrChanged(now time.Time, e AddrEvent) {
 	l := r.link(e.Interface)
-	if e.Own {
+	if e.Own && e.Added {
 		return
 	}
 	i := slices.Index(l.addrs, e.Addr)
@@ -147,7 +147,7 @@ func (r *Router) AddrChanged(now time.Time, e AddrEvent) {
 	case !e.Added && i >= 0:
 		l.addrs = slices.Delete(l.addrs, i, i+1)
 	}
-	if !e.Added {
+	if !e.Added && !e.Own {
 		r.heldAddrLost(now, e)
 	}
 	r.sourcesChanged(now, l)
@@ -229,6 +229,10 @@ func (r *Router) choose(l *link, ipv6 bool) netip.Addr {
 	return found
 }
 
+// Virtual reports whether an address is one of an instance, of the configuration
+// in force.
+func (r *Router) Virtual(a netip.Addr) bool { return len(r.vips[a]) > 0 }
+
 func family(ipv6 bool) int {
 	if ipv6 {
 		return 1
@@ -246,18 +250,34 @@ func (r *Router) sourcesChanged(now time.Time, l *link) {
 			continue
 		}
 		l.source[family(ipv6)] = is
-		if l.now.Name == "lo" {
-			continue
-		}
 		switch {
+		case l.now.Name == "lo" || len(l.users) == 0:
 		case !was.IsValid():
-			r.detail("Assigned address %v for interface %s", is, l.now.Name)
+			r.assigned(l, ipv6)
 		case !is.IsValid():
 			r.detail("Deassigned address %v from interface %s", was, l.now.Name)
 		}
 	}
 	for _, in := range l.users {
 		in.sourceChanged(now, l)
+	}
+}
+
+// assigned says which address adverts of a family come from on an interface.
+func (r *Router) assigned(l *link, ipv6 bool) {
+	if a := l.source[family(ipv6)]; a.IsValid() && l.now.Name != "lo" {
+		r.detail("Assigned address %v for interface %s", a, l.now.Name)
+	}
+}
+
+// saySources does so for all interfaces in use, as the original when it has
+// read them.
+func (r *Router) saySources() {
+	order := slices.SortedStableFunc(slices.Values(r.linkOrder), func(a, b *link) int { return a.now.Index - b.now.Index })
+	for _, ipv6 := range []bool{false, true} {
+		for _, l := range order {
+			r.assigned(l, ipv6)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ func (r *Router) Reload(now time.Time, c *Config) {
 	}
 	old := r.instances
 	fresh := r.match(c, old)
+	begun := len(r.out)
 	for _, in := range old {
 		if !in.seen {
 			r.remove(now, in)
@@ -48,6 +49,7 @@ func (r *Router) Reload(now time.Time, c *Config) {
 		in.prepare()
 	}
 	r.follow(c)
+	r.saySources()
 	for i, in := range r.instances {
 		if in.state == Init {
 			in.setSource()
@@ -55,6 +57,7 @@ func (r *Router) Reload(now time.Time, c *Config) {
 			in.reconfigure(now, &c.Instances[i])
 		}
 	}
+	r.holdMoved(r.out[begun:])
 	r.placeSockets()
 	for _, l := range r.linkOrder {
 		for _, in := range l.users {

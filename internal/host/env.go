@@ -129,6 +129,7 @@ func Link(l kernel.Link, parent string) configparse.Link {
 		VRF:         l.Kind == "vrf",
 		Table:       l.VRFTable,
 	}
+	c.Private = l.IsPrivateMacvlan()
 	if l.Kind == "macvlan" || l.Kind == "ipvlan" {
 		c.Base = parent
 	}

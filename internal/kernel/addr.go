@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -194,10 +195,61 @@ func (k *Kernel) AddAddrs(as []Address) []error {
 // DelAddrs deletes addresses in order. That one, or its link, is gone already
 // is no error.
 func (k *Kernel) DelAddrs(as []Address) []error {
+	for i := range as {
+		k.deleted.add(as[i])
+	}
 	errs := k.conn.batch(unix.RTM_DELADDR, 0, len(as), func(b []byte, i int) []byte {
 		return as[i].appendDel(b)
 	})
+	for i, err := range errs {
+		if err != nil {
+			k.deleted.take(as[i]) // no notice will come
+		}
+	}
 	return describeAddrs("delete", forgive(errs, unix.EADDRNOTAVAIL, unix.ENODEV), as)
+}
+
+// pendingAddrs counts addresses of which a notice is to come. The kernel does
+// not say whose doing a deletion was: those of IPv6 carry no port, and what goes
+// because a primary IPv4 address went carries the port of whoever deleted that.
+type pendingAddrs struct {
+	mu    sync.Mutex // guards count: the Watcher has a goroutine of its own
+	count map[pendingAddr]int
+}
+
+type pendingAddr struct {
+	link   int
+	prefix netip.Prefix
+}
+
+func (p *pendingAddrs) add(a Address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		p.count = map[pendingAddr]int{}
+	}
+	p.count[pendingAddr{a.Link, a.Prefix}]++
+}
+
+// take counts one less, and reports whether one was expected.
+func (p *pendingAddrs) take(a Address) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pendingAddr{a.Link, a.Prefix}
+	n := p.count[key]
+	if n <= 1 {
+		delete(p.count, key)
+	} else {
+		p.count[key] = n - 1
+	}
+	return n > 0
+}
+
+// forget expects nothing any more: notices were lost.
+func (p *pendingAddrs) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.count)
 }
 
 func describeAddrs(verb string, errs []error, as []Address) []error {

@@ -297,6 +297,47 @@ func messages(b []byte) func(func(unix.NlMsghdr, []byte) bool) {
 	}
 }
 
+// RequestError is the kernel's refusal of a request.
+type RequestError struct {
+	Errno unix.Errno
+	Type  uint16 // of the request: RTM_*
+	Seq   uint32
+	Text  string // the kernel's explanation, if it gave one
+}
+
+func (e *RequestError) Error() string {
+	if e.Text == "" {
+		return e.Errno.Error()
+	}
+	return fmt.Sprintf("%v (%s)", e.Errno, e.Text)
+}
+
+// Unwrap makes errors.Is find the errno.
+func (e *RequestError) Unwrap() error { return e.Errno }
+
+// TypeName is the name of the kind of request, as rtnetlink(7) has it.
+func (e *RequestError) TypeName() string {
+	switch e.Type {
+	case unix.RTM_NEWLINK:
+		return "RTM_NEWLINK"
+	case unix.RTM_DELLINK:
+		return "RTM_DELLINK"
+	case unix.RTM_NEWADDR:
+		return "RTM_NEWADDR"
+	case unix.RTM_DELADDR:
+		return "RTM_DELADDR"
+	case unix.RTM_NEWROUTE:
+		return "RTM_NEWROUTE"
+	case unix.RTM_DELROUTE:
+		return "RTM_DELROUTE"
+	case unix.RTM_NEWRULE:
+		return "RTM_NEWRULE"
+	case unix.RTM_DELRULE:
+		return "RTM_DELRULE"
+	}
+	return "RTM_?"
+}
+
 // parseError reads an NLMSG_ERROR: nil for an acknowledgement, else the errno
 // with the kernel's explanation where it gives one.
 func parseError(m unix.NlMsghdr, body []byte) error {
@@ -307,23 +348,27 @@ func parseError(m unix.NlMsghdr, body []byte) error {
 	if code == 0 {
 		return nil
 	}
-	errno := unix.Errno(-code)
+	e := &RequestError{Errno: unix.Errno(-code), Seq: m.Seq}
 	// The request's header follows, and its body too unless it was capped.
 	rest := body[4:]
-	if len(rest) < nlmsgHeaderLen || m.Flags&unix.NLM_F_ACK_TLVS == 0 {
-		return errno
+	if len(rest) < nlmsgHeaderLen {
+		return e
+	}
+	e.Type = native.Uint16(rest[4:])
+	if m.Flags&unix.NLM_F_ACK_TLVS == 0 {
+		return e
 	}
 	skip := nlmsgHeaderLen
 	if m.Flags&unix.NLM_F_CAPPED == 0 {
 		skip = align4(int(native.Uint32(rest)))
 	}
 	if skip < nlmsgHeaderLen || skip > len(rest) {
-		return errno
+		return e
 	}
 	for typ, v := range attributes(rest[skip:]) {
 		if typ == unix.NLMSGERR_ATTR_MSG {
-			return fmt.Errorf("%w (%s)", errno, cstring(v))
+			e.Text = cstring(v)
 		}
 	}
-	return errno
+	return e
 }

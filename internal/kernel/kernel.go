@@ -16,6 +16,9 @@ import (
 // error per object in the same order, nil for those that succeeded.
 type Kernel struct {
 	conn *conn
+	// deleted are the addresses whose deletion was asked for and whose notice
+	// is still to come.
+	deleted pendingAddrs
 }
 
 // Open connects to the network stack of the calling thread's namespace.

@@ -243,6 +243,24 @@ func (k *Kernel) SetLinkGroup(index int, group uint32) error {
 	return nil
 }
 
+// RenameLink gives a link another name, which kernels before 6.2 do only while
+// it is down.
+func (k *Kernel) RenameLink(index int, name string) error {
+	rename := func() error {
+		return k.setLink(index, 0, 0, func(b []byte) []byte { return appendString(b, unix.IFLA_IFNAME, name) })
+	}
+	err := rename()
+	if errors.Is(err, unix.EBUSY) {
+		if err = k.SetLinkUp(index, false); err == nil {
+			err = errors.Join(rename(), k.SetLinkUp(index, true))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("rename link %d to %s: %w", index, name, err)
+	}
+	return nil
+}
+
 // DelLink deletes a virtual link. That it is gone already is no error.
 func (k *Kernel) DelLink(index int) error {
 	errs := k.conn.batch(unix.RTM_DELLINK, 0, 1, func(b []byte, _ int) []byte {

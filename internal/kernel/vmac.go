@@ -55,14 +55,26 @@ func VMACName(prefix string, vrid uint8, ipv6 bool, taken func(name string) bool
 // FindVMAC looks for a link that is already what MakeVMAC would make: a private
 // macvlan with this MAC on this base.
 func FindVMAC(links []Link, base int, mac net.HardwareAddr) (Link, bool) {
-	i := slices.IndexFunc(links, func(l Link) bool {
-		return l.Kind == "macvlan" && l.Mode == macvlanPrivate && l.Parent == base &&
-			!l.ParentElsewhere && bytes.Equal(l.MAC, mac)
-	})
+	i := slices.IndexFunc(links, func(l Link) bool { return l.IsVMAC(base, mac) })
 	if i < 0 {
 		return Link{}, false
 	}
 	return links[i], true
+}
+
+// IsPrivateMacvlan reports whether a link is one that a VMAC may take over.
+func (l Link) IsPrivateMacvlan() bool { return l.Kind == "macvlan" && l.Mode == macvlanPrivate }
+
+// IsVMAC reports whether a link is a virtual interface with this MAC, or an
+// ipvlan if there is none, on this base.
+func (l Link) IsVMAC(base int, mac net.HardwareAddr) bool {
+	if l.Parent != base || l.ParentElsewhere {
+		return false
+	}
+	if mac == nil {
+		return l.Kind == "ipvlan"
+	}
+	return l.IsPrivateMacvlan() && bytes.Equal(l.MAC, mac)
 }
 
 // VMAC is a virtual interface that carries a virtual router's addresses: a

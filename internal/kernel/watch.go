@@ -75,6 +75,7 @@ type WatchOptions struct {
 type Watcher struct {
 	file    *os.File
 	port    uint32 // of the Kernel, whose own changes are marked
+	deleted *pendingAddrs
 	done    chan struct{}
 	deliver func([]Event)
 	buf     []byte
@@ -90,7 +91,7 @@ func (k *Kernel) Watch(opts WatchOptions, deliver func([]Event)) (*Watcher, erro
 		return nil, fmt.Errorf("watch the network stack: %w", err)
 	}
 	w := &Watcher{
-		file: os.NewFile(uintptr(fd), "rtnetlink"), port: k.conn.port,
+		file: os.NewFile(uintptr(fd), "rtnetlink"), port: k.conn.port, deleted: &k.deleted,
 		done: make(chan struct{}), deliver: deliver, buf: make([]byte, 64<<10),
 	}
 	go w.run()
@@ -206,12 +207,18 @@ func (w *Watcher) drain(fd int) []Event {
 			// ENOBUFS: the kernel dropped notices. It is reported once, then
 			// reading goes on with what comes after.
 			events = append(events, Resync{})
+			w.deleted.forget()
 			if !errors.Is(err, unix.ENOBUFS) {
 				return events
 			}
 		default:
 			for m, body := range messages(w.buf[:n]) {
-				if e := parseEvent(m.Type, body, m.Pid == w.port); e != nil {
+				e := parseEvent(m.Type, body, m.Pid == w.port)
+				if a, ok := e.(AddrEvent); ok && a.Deleted {
+					a.Own = w.deleted.take(a.Address)
+					e = a
+				}
+				if e != nil {
 					events = append(events, e)
 				}
 			}

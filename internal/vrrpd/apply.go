@@ -1,6 +1,7 @@
 package vrrpd
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -176,10 +177,20 @@ func (d *daemon) setAddrs(del, add []kernel.Address) {
 	}
 }
 
+// netlinkError says that the kernel refused something, in the words of the
+// original and then in ours, which tell what it was.
 func (d *daemon) netlinkError(err error) {
-	if err != nil {
-		log.Info("Netlink: error: %v", err)
+	if err == nil {
+		return
 	}
+	var refused *kernel.RequestError
+	if !errors.As(err, &refused) {
+		log.Info("Netlink: error: %v", err)
+		return
+	}
+	log.Info("Netlink: error: %s(%d), type=%s(%d), seq=%d, pid=0",
+		strerror(refused.Errno), int(refused.Errno), refused.TypeName(), refused.Type, refused.Seq)
+	log.Info("%v", err)
 }
 
 // isDown reports whether a socket's interface is not up, or gone.

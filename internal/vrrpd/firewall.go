@@ -78,8 +78,12 @@ func (f *firewall) guardVMAC(g kernel.GuardedVMAC) {
 	if f.vmacs == nil {
 		f.vmacs = map[int]kernel.GuardedVMAC{}
 	}
+	var drop []kernel.GuardedVMAC
+	if was, ok := f.vmacs[g.Link]; ok && was != g {
+		drop = append(drop, was) // it has another name now, or its base another address
+	}
 	f.vmacs[g.Link] = g
-	if err := f.to.GuardVMACs(nil, []kernel.GuardedVMAC{g}); err != nil {
+	if err := f.to.GuardVMACs(drop, []kernel.GuardedVMAC{g}); err != nil {
 		log.Info("%v", err)
 	}
 }

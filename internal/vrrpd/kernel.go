@@ -22,6 +22,7 @@ type Kernel interface {
 	AddRules([]kernel.Rule) []error
 	DelRules([]kernel.Rule) []error
 
+	RenameLink(index int, name string) error
 	SetLinkUp(index int, up bool) error
 	SetLinkMaster(index, master int) error
 	SetLinkGroup(index int, group uint32) error

@@ -51,7 +51,7 @@ func (t *linkTable) named(name string) (kernel.Link, bool) {
 func (t *linkTable) view(l kernel.Link, exists bool) vrrp.Link {
 	v := vrrp.Link{
 		Name: l.Name, Index: l.Index, Exists: exists, Up: exists && l.Up(),
-		Flags: l.Flags, MTU: l.MTU, NoARP: l.NoARP(),
+		Flags: l.Flags, MTU: l.MTU, NoARP: l.NoARP() || l.Flags&unix.IFF_LOOPBACK != 0,
 	}
 	if l.Kind == "macvlan" || l.Kind == "ipvlan" || l.Kind == "macvtap" {
 		if base, ok := t.byIndex[l.Parent]; ok && !l.ParentElsewhere {

@@ -168,7 +168,7 @@ func (d *daemon) adopt(now time.Time, conf *configparse.Config, first bool) {
 		d.dumpConf(now)
 	}
 	d.Apply(now)
-	d.vmacs.removeUnused(d)
+	d.vmacs.adopted(d, now)
 	d.statics.set(d, d.cfg, first && !d.restored)
 	if !first {
 		d.syncAgain()

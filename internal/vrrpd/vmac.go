@@ -25,7 +25,13 @@ type vmacs struct {
 	made map[int]time.Time     // when, by index
 	// owners are the instances for which they were made, for the log.
 	owners map[string]string
-	ctl    *kernel.Sysctls
+	// renamed are links as they were before a reload gave them other names, and
+	// stale the names of those it wants with another base or MAC.
+	renamed []kernel.Link
+	stale   []string
+	vips    map[netip.Addr]bool // the link-local ones
+
+	ctl *kernel.Sysctls
 
 	loosened bool
 }
@@ -38,7 +44,7 @@ type wantedVMAC struct {
 	cfg      *vrrp.VMACConfig
 	ipv6     bool
 	needIPv6 bool // carries IPv6 addresses although the instance is IPv4
-	adverts  bool // adverts leave by it
+	base6    bool // has the base's IPv6 link-local address too
 }
 
 // resolve makes the virtual interfaces of a new configuration and writes their
@@ -48,7 +54,16 @@ func (v *vmacs) resolve(d *daemon, now time.Time) {
 		v.ctl = d.kernel.(*kernel.Kernel).Sysctls()
 		v.ours, v.made, v.owners = map[string]int{}, map[int]time.Time{}, map[string]string{}
 	}
-	v.want = map[string]wantedVMAC{}
+	v.want, v.vips = map[string]wantedVMAC{}, map[netip.Addr]bool{}
+	for i := range d.cfg.Instances {
+		for _, list := range [][]vrrp.Address{d.cfg.Instances[i].Addresses, d.cfg.Instances[i].Excluded} {
+			for _, a := range list {
+				if ip := a.Prefix.Addr(); ip.IsLinkLocalUnicast() {
+					v.vips[ip] = true
+				}
+			}
+		}
+	}
 	for i := range d.cfg.Instances {
 		in := &d.cfg.Instances[i]
 		if in.VMAC == nil {
@@ -58,7 +73,7 @@ func (v *vmacs) resolve(d *daemon, now time.Time) {
 			in.Device = v.name(d, in, in.Interface, d.conf.Global.VMACPrefix, in.IPv6)
 			v.want[in.Device] = wantedVMAC{
 				instance: in.Name, base: in.Interface, mac: macOf(in, in.IPv6), cfg: in.VMAC, ipv6: in.IPv6,
-				needIPv6: !in.IPv6 && carriesIPv6(in), adverts: !in.VMAC.XmitBase,
+				needIPv6: !in.IPv6 && carriesIPv6(in), base6: in.IPv6 && !in.VMAC.XmitBase,
 			}
 			v.make(d, now, in.Device)
 		}
@@ -82,7 +97,10 @@ func (v *vmacs) resolveAddrs(d *daemon, now time.Time, in *vrrp.InstanceConfig) 
 			}
 			name := v.name(d, in, base, d.conf.Global.VMACAddrPrefix, is6)
 			if _, ok := v.want[name]; !ok {
-				v.want[name] = wantedVMAC{instance: in.Name, base: base, mac: macOf(in, is6), cfg: in.VMAC, ipv6: is6}
+				v.want[name] = wantedVMAC{
+					instance: in.Name, base: base, mac: macOf(in, is6), cfg: in.VMAC, ipv6: is6,
+					base6: is6 && !in.VMAC.XmitBase,
+				}
 				v.make(d, now, name)
 			}
 			a.Interface = name
@@ -106,8 +124,8 @@ func carriesIPv6(in *vrrp.InstanceConfig) bool {
 	})
 }
 
-// name is the name of the virtual interface of an instance on base: of one that
-// is there already, as configured, or a new one.
+// name is the name of the virtual interface of an instance on base: as
+// configured, of one that is there already, or a new one.
 func (v *vmacs) name(d *daemon, in *vrrp.InstanceConfig, base, prefix string, ipv6 bool) string {
 	mac := macOf(in, ipv6)
 	for _, name := range slices.Sorted(maps.Keys(v.want)) {
@@ -115,13 +133,13 @@ func (v *vmacs) name(d *daemon, in *vrrp.InstanceConfig, base, prefix string, ip
 			return name
 		}
 	}
+	if in.VMAC.Name != "" && base == in.Interface && ipv6 == in.IPv6 {
+		return in.VMAC.Name
+	}
 	if l, ok := d.links.named(base); ok && mac != nil {
 		if found, ok := kernel.FindVMAC(sortedLinks(d.links.byIndex), l.Index, mac); ok {
 			return found.Name
 		}
-	}
-	if in.VMAC.Name != "" && base == in.Interface && ipv6 == in.IPv6 {
-		return in.VMAC.Name
 	}
 	if prefix == "" {
 		prefix = "vrrp"
@@ -157,15 +175,12 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 	if w.cfg.GroupSet {
 		m.Group = w.cfg.Group
 	}
-	if w.ipv6 && w.adverts {
-		m.LinkLocal = d.links.linkLocal(base)
+	if w.base6 {
+		m.LinkLocal = d.linkLocal(base)
 	}
-	var have *kernel.Link
-	if l, ok := d.links.named(name); ok {
-		have = &l
-		if _, ours := v.ours[name]; !ours {
-			log.Info("(%s) Found matching interface %s", w.instance, name)
-		}
+	have, ok := v.present(d, now, name, base)
+	if !ok {
+		return // made when that is gone
 	}
 	l, err := d.kernel.MakeVMAC(m, have, v.ctl)
 	if errors.Is(err, unix.ENODEV) {
@@ -177,6 +192,9 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 	}
 	if have == nil {
 		log.Detailf("(%s): Success creating %s interface %s", w.instance, w.kind(), name)
+	}
+	if have != nil && w.ipv6 && !w.base6 { // it had one before the reload
+		d.netlinkErrors(d.kernel.DelAddrs([]kernel.Address{{Link: l.Index, Prefix: netip.PrefixFrom(d.linkLocal(base), 64)}}))
 	}
 	v.ours[name], v.made[l.Index], v.owners[name] = l.Index, now, w.instance
 	if w.cfg.NotifyMsg {
@@ -192,6 +210,53 @@ func (v *vmacs) make(d *daemon, now time.Time, name string) {
 		g := kernel.GuardedVMAC{Link: l.Index, Base: base.Index, Name: name, IPv6: w.ipv6, BaseLinkLocal: m.LinkLocal}
 		d.after(-1, func() { d.wall.guardVMAC(g) })
 	}
+}
+
+// present finds what is to become the wanted interface: what has its name, or
+// what has another and is otherwise the same. It reports false if something is in
+// the way that has to go first.
+func (v *vmacs) present(d *daemon, now time.Time, name string, base kernel.Link) (have *kernel.Link, ok bool) {
+	w := v.want[name]
+	l, exists := d.links.named(name)
+	switch {
+	case exists && l.IsVMAC(base.Index, w.mac):
+		log.Info("(%s) Found matching interface %s", w.instance, name)
+		return &l, true
+	case exists:
+		log.Info("(%s) VMAC %s already exists but is incompatible. It will be deleted/updated", w.instance, name)
+		if _, ours := v.ours[name]; ours {
+			v.stale = append(v.stale, name) // the instance that uses it says goodbye first
+			return nil, false
+		}
+		d.netlinkError(d.kernel.DelLink(l.Index))
+		d.forgetLink(now, l) // which makes it
+		return nil, false
+	case w.mac == nil:
+		return nil, true
+	}
+	old, exists := kernel.FindVMAC(sortedLinks(d.links.byIndex), base.Index, w.mac)
+	if !exists {
+		return nil, true
+	}
+	return v.rename(d, now, old, name), true
+}
+
+// rename gives a virtual interface the name that a new configuration wants.
+// Addresses and sockets stay on it; two of one MAC could not be on one base.
+func (v *vmacs) rename(d *daemon, now time.Time, l kernel.Link, name string) *kernel.Link {
+	if err := d.kernel.RenameLink(l.Index, name); err != nil {
+		d.netlinkError(err)
+		return nil
+	}
+	log.Info("Interface name has changed from %s to %s", l.Name, name)
+	v.renamed = append(v.renamed, l)
+	delete(v.ours, l.Name)
+	delete(v.owners, l.Name)
+	delete(d.links.byName, l.Name)
+	l.Name = name
+	d.links.set(l)
+	d.linkState(now, d.links.view(l, true))
+	return &l
 }
 
 // settlingTime is how long notices of what was done to a new interface may be on
@@ -269,6 +334,20 @@ func (v *vmacs) baseMoved(d *daemon, base kernel.Link) {
 	}
 }
 
+// adopted ends a reload: what had another name is gone, and what is wanted
+// different is deleted, whose notice has it made again.
+func (v *vmacs) adopted(d *daemon, now time.Time) {
+	for _, l := range v.renamed {
+		d.linkState(now, d.links.view(l, false))
+	}
+	for _, name := range v.stale {
+		index := v.ours[name]
+		d.after(-1, func() { d.netlinkError(d.kernel.DelLink(index)) })
+	}
+	v.renamed, v.stale = nil, nil
+	v.removeUnused(d)
+}
+
 // removeUnused deletes what no instance wants any more, after its addresses.
 func (v *vmacs) removeUnused(d *daemon) {
 	for _, name := range slices.Sorted(maps.Keys(v.ours)) {
@@ -322,10 +401,11 @@ func logSysctls(verb string, changes []kernel.SysctlChange) {
 	}
 }
 
-// linkLocal is the IPv6 link-local address of a link, or one made from its MAC.
-func (t *linkTable) linkLocal(l kernel.Link) netip.Addr {
-	for _, k := range sortedAddrs(t.addrs) {
-		if a := k.prefix.Addr(); k.link == l.Index && a.Is6() && a.IsLinkLocalUnicast() {
+// linkLocal is the IPv6 link-local address of a link that is no instance's, by
+// the old or the new configuration, or one made from its MAC.
+func (d *daemon) linkLocal(l kernel.Link) netip.Addr {
+	for _, k := range sortedAddrs(d.links.addrs) {
+		if a := k.prefix.Addr(); k.link == l.Index && a.Is6() && a.IsLinkLocalUnicast() && !d.vmacs.vips[a] && !d.router.Virtual(a) {
 			return a
 		}
 	}
