@@ -110,7 +110,7 @@ func endpointText(p *parser, w words, blank string) string {
 // endpoint reads word i as an address and the next, if there is one, as a
 // port. A port of 0 is no port. The port is looked at first.
 func (p *parser) endpoint(w words, i int) (netip.AddrPort, bool) {
-	text := p.word(w, i)
+	text := p.glimpse(w, i)
 	port, fine := p.optionalPort(w, i+1)
 	if !fine {
 		return netip.AddrPort{}, false
@@ -134,7 +134,7 @@ func (p *parser) rangeStart(s string) (netip.Addr, bool) {
 
 // optionalPort reads word i, if there is one, as a port; 0 is none.
 func (p *parser) optionalPort(w words, i int) (uint16, bool) {
-	if text := p.opt(w, i); strings.Trim(text, "0") == "" {
+	if !w.has(i) || strings.Trim(p.glimpse(w, i), "0") == "" {
 		return 0, true
 	}
 	n, ok := p.unsigned(w, i, 1, math.MaxUint16, lenient)

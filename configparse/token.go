@@ -204,14 +204,10 @@ type word struct {
 
 // split cuts a statement into words by the plain rule (grammar.md 3.1). The
 // result is false when a quote is not closed: that word and the rest are dropped.
-func split(s string) ([]word, bool) {
-	n := 1
-	for i := 0; i < len(s); i++ {
-		if s[i] == ' ' || s[i] == '\t' {
-			n++
-		}
-	}
-	words := make([]word, 0, min(n, 16))
+func split(s string) ([]word, bool) { return appendSplit(nil, s) }
+
+// appendSplit is split that appends to words, never more than maxWords(s).
+func appendSplit(words []word, s string) ([]word, bool) {
 	for i := 0; i < len(s); {
 		switch {
 		case isSpace(s[i]):
@@ -233,6 +229,8 @@ func split(s string) ([]word, bool) {
 	}
 	return words, true
 }
+
+func maxWords(s string) int { return len(s)/2 + 1 }
 
 // quoteError tells why the script rule could not split a text.
 type quoteError struct {

@@ -17,6 +17,7 @@ type parser struct {
 
 	items []item // of the other passes
 	taken int    // how many of them
+	space []word // for the words of the next statements
 
 	back     item // one statement given back
 	hasBack  bool
@@ -192,9 +193,16 @@ type words struct {
 }
 
 func (p *parser) words(it item) words {
-	list, _ := split(it.text)
-	return words{list: list, at: it.at, raw: it.text}
+	if cap(p.space)-len(p.space) < maxWords(it.text) {
+		p.space = make([]word, 0, max(manyWords, maxWords(it.text)))
+	}
+	start := len(p.space)
+	p.space, _ = appendSplit(p.space, it.text)
+	return words{list: p.space[start:len(p.space):len(p.space)], at: it.at, raw: it.text}
 }
+
+// manyWords is for how many words there is room at a time.
+const manyWords = 512
 
 // len is the number of words, keyword included.
 func (w words) len() int { return len(w.list) }

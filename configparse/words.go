@@ -21,9 +21,14 @@ func (w words) has(i int) bool { return i < len(w.list) }
 // word gives word i. If it is missing the run ends (grammar.md 3.3): whatever
 // the caller does with the empty word is neither reported nor kept.
 func (p *parser) word(w words, i int) string {
+	return strings.Clone(p.glimpse(w, i)) // who keeps it must not keep the whole file in memory
+}
+
+// glimpse is word for who does not keep it.
+func (p *parser) glimpse(w words, i int) string {
 	if i < len(w.list) {
 		p.column = w.at.column + int32(w.list[i].offset)
-		return strings.Clone(w.list[i].text) // who keeps it must not keep the whole file in memory
+		return w.list[i].text
 	}
 	start, before := "", ""
 	if len(w.list) > 0 {
@@ -81,7 +86,7 @@ func (p *parser) numberMessage(class strictness, format string, args ...any) {
 
 // unsigned reads word i as a number of lo to hi.
 func (p *parser) unsigned(w words, i int, lo, hi uint64, class strictness) (uint64, bool) {
-	return p.parseUnsigned(p.word(w, i), lo, hi, class)
+	return p.parseUnsigned(p.glimpse(w, i), lo, hi, class)
 }
 
 // parseUnsigned is unsigned for text that is not a whole word.
@@ -156,7 +161,7 @@ func seconds(lo, hi uint64) decimalSpec {
 
 // decimal reads word i as a decimal number, in units of 10^-places.
 func (p *parser) decimal(w words, i int, d decimalSpec) (uint64, bool) {
-	return p.parseDecimal(p.word(w, i), d)
+	return p.parseDecimal(p.glimpse(w, i), d)
 }
 
 // timer reads word i as seconds.
