@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -174,6 +175,11 @@ type answer struct {
 	errno int // of fs.ErrNotExist and the like: 0 other, 1 not there, 2 not allowed
 }
 
+func (a answer) equal(b answer) bool {
+	return a.info == b.info && a.err == b.err && a.errno == b.errno &&
+		bytes.Equal(a.data, b.data) && slices.Equal(a.names, b.names)
+}
+
 // NewRecorder records what is asked of open.
 func NewRecorder(open Opener) *Recorder {
 	return &Recorder{Opener: open, answers: map[request]answer{}}
@@ -231,6 +237,22 @@ type Archive struct {
 // Archive is what was recorded until now.
 func (r *Recorder) Archive(seed uint64) *Archive {
 	return &Archive{Seed: seed, dir: r.Dir(), answers: r.answers}
+}
+
+// Confirms reports whether every answer that r has is also in the archive: what
+// was read through r is then what would be read from the archive.
+func (a *Archive) Confirms(r *Recorder) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Dir() != a.dir {
+		return false
+	}
+	for q, got := range r.answers {
+		if was, ok := a.answers[q]; !ok || !got.equal(was) {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *Archive) ask(op byte, name string) (answer, error) {

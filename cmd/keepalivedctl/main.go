@@ -94,7 +94,7 @@ func ask(socket string) (json.RawMessage, error) {
 		return nil, err
 	}
 	defer c.Close()
-	return c.Ask(control.Request{Get: "status"}, 5*time.Second)
+	return c.Ask(control.Request{Get: control.Status}, 5*time.Second)
 }
 
 // status is what the daemon said, with the children's parts understood.

@@ -40,7 +40,7 @@ type daemon struct {
 func Main(c process.Child) int {
 	d := newDaemon(c)
 	d.load = func() (*configparse.Config, int) {
-		conf, _, status := host.Load(c, configparse.BFD, nil)
+		conf, _, status := host.Load(c, configparse.BFD, nil, nil)
 		return conf, status
 	}
 	return d.run()

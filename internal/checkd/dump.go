@@ -55,7 +55,12 @@ func (d *daemon) answerOperator() {
 }
 
 func (d *daemon) answer(q control.Request) (any, error) {
-	if q.Get != "status" {
+	switch q.Get {
+	case control.Status:
+	case control.ReadAhead:
+		d.readAhead(q.Seed)
+		return nil, nil
+	default:
 		return nil, errors.New("the only question is status")
 	}
 	type state struct {

@@ -2,12 +2,14 @@ package checkd
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/host"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
 	"github.com/keepalived-go/keepalived/internal/track"
@@ -47,6 +49,7 @@ type daemon struct {
 	meter    *meter // for other goroutines
 	own      process.Settings
 	heap     process.Heap
+	ahead    atomic.Pointer[host.Ahead] // of a reload that the parent has not decided yet
 	reloads  int
 	state    stateFile // for a successor
 

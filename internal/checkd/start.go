@@ -15,6 +15,10 @@ import (
 	"github.com/keepalived-go/keepalived/ipvs"
 )
 
+// aheadFor is how long a configuration that was read ahead is kept for the
+// parent's word.
+const aheadFor = 10 * time.Second
+
 // start brings the process to where the loop takes over. It returns -1, or the
 // exit status of a process that cannot start.
 func (d *daemon) start() int {
@@ -46,13 +50,27 @@ func (d *daemon) start() int {
 // exit status of a process that cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
 	d.heap.Read()
-	conf, copied, status := host.Load(d.child, configparse.Checker, func(env *configparse.Env) {
-		env.HostName = notify.CanonicalHost(env.HostName)
-	})
+	conf, copied, status := host.Load(d.child, configparse.Checker, adaptEnv, d.ahead.Swap(nil))
 	if status < 0 {
 		d.state.file, d.state.conf = d.child.State, fingerprint(copied)
 	}
 	return conf, status
+}
+
+func adaptEnv(env *configparse.Env) { env.HostName = notify.CanonicalHost(env.HostName) }
+
+// readAhead begins to read the configuration that the parent reads now. It may
+// be called by any goroutine: the loop's would be one thread more to wake.
+func (d *daemon) readAhead(seed uint64) {
+	d.heap.Read()
+	ahead := host.ReadAhead(d.child, seed, adaptEnv)
+	d.ahead.Store(ahead)
+	// The parent may refuse what it reads, and does not say so.
+	time.AfterFunc(aheadFor, func() {
+		if d.ahead.CompareAndSwap(ahead, nil) {
+			d.heap.Rest()
+		}
+	})
 }
 
 // ipvsNamespace is the network namespace whose table is ours; empty: that of

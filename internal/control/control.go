@@ -27,8 +27,20 @@ const maxRequest = 4096
 
 // Request is a question.
 type Request struct {
-	Get string `json:"get"` // "status"
+	Get string `json:"get"` // Status, or from a parent to its child ReadAhead
+
+	// Seed, with ReadAhead, is what the parent reads the configuration with.
+	Seed uint64 `json:"seed,omitempty"`
 }
+
+// What may be asked.
+const (
+	// Status is what the process is doing.
+	Status = "status"
+	// ReadAhead asks a child to read the configuration while its parent does, and
+	// to wait for the parent's word.
+	ReadAhead = "read-ahead"
+)
 
 // Answer is what comes back: Data, or Error.
 type Answer struct {
@@ -159,6 +171,31 @@ func (c *Conn) Ask(q Request, within time.Duration) (json.RawMessage, error) {
 		return nil, errors.New(a.Error)
 	}
 	return a.Data, nil
+}
+
+// tellWithin bounds how long Tell may hold up who calls it.
+const tellWithin = 10 * time.Millisecond
+
+// Tell asks and waits for no answer; the next question passes over it. What
+// cannot be said at once is not said.
+func (c *Conn) Tell(q Request) {
+	b, err := json.Marshal(q)
+	if err != nil || !c.mu.TryLock() {
+		return
+	}
+	defer c.mu.Unlock()
+	if c.conn.SetDeadline(time.Now().Add(tellWithin)) != nil {
+		return
+	}
+	if c.lost {
+		if _, err := c.in.ReadBytes('\n'); err != nil {
+			return
+		}
+		c.lost = false
+	}
+	if _, err := c.conn.Write(append(b, '\n')); err == nil {
+		c.lost = true
+	}
 }
 
 // Server listens for operators.

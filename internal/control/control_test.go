@@ -36,12 +36,12 @@ func TestAskThroughTheParent(t *testing.T) {
 	}
 	defer client.Close()
 	for range 3 {
-		got, err := client.Ask(Request{"status"}, 10*time.Second)
+		got, err := client.Ask(Request{Get: "status"}, 10*time.Second)
 		if err != nil || string(got) != `{"instances":2}` {
 			t.Fatalf("status = %s, %v", got, err)
 		}
 	}
-	if _, err := client.Ask(Request{"nonsense"}, 10*time.Second); err == nil || !strings.Contains(err.Error(), "unknown question") {
+	if _, err := client.Ask(Request{Get: "nonsense"}, 10*time.Second); err == nil || !strings.Contains(err.Error(), "unknown question") {
 		t.Errorf("nonsense: error = %v", err)
 	}
 }
@@ -62,14 +62,14 @@ func TestABusyChildIsReportedAndItsLateAnswerDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := NewConn(parent)
-	if _, err := c.Ask(Request{"a"}, 20*time.Millisecond); err == nil {
+	if _, err := c.Ask(Request{Get: "a"}, 20*time.Millisecond); err == nil {
 		t.Fatal("a child that does not answer was not reported")
 	}
-	if _, err := c.Ask(Request{"b"}, 20*time.Millisecond); !errors.Is(err, ErrBusy) {
+	if _, err := c.Ask(Request{Get: "b"}, 20*time.Millisecond); !errors.Is(err, ErrBusy) {
 		t.Fatalf("second question: error = %v, want %v", err, ErrBusy)
 	}
 	close(release)
-	got, err := c.Ask(Request{"c"}, 10*time.Second)
+	got, err := c.Ask(Request{Get: "c"}, 10*time.Second)
 	var k int
 	if err != nil || json.Unmarshal(got, &k) != nil || k != 2 {
 		t.Fatalf("after the late answer: %s, %v, want the second answer", got, err)
@@ -86,5 +86,32 @@ func TestASecondDaemonDoesNotStealTheSocket(t *testing.T) {
 	defer s.Close()
 	if _, err := Listen(path, nothing); err == nil {
 		t.Error("a second daemon took over the socket of a living one")
+	}
+}
+
+func TestWhatIsToldLeavesNoAnswerBehind(t *testing.T) {
+	parent, child, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 8)
+	if err := Serve(child, func(q Request) (any, error) {
+		heard <- q.Get
+		return q.Get, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c := NewConn(parent)
+	for range 2 {
+		for _, q := range []string{"one", "two"} {
+			c.Tell(Request{Get: q})
+			if got := <-heard; got != q {
+				t.Fatalf("told %s, heard %s", q, got)
+			}
+		}
+		if got, err := c.Ask(Request{Get: "three"}, 10*time.Second); err != nil || string(got) != `"three"` {
+			t.Fatalf("asked three: %s, %v", got, err)
+		}
+		<-heard
 	}
 }

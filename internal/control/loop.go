@@ -13,7 +13,7 @@ const patience = 2 * time.Second
 // queue is full: an operator never delays what the process is there for.
 func FromLoop[T any](tryPost func(func(now time.Time)) bool, status func(now time.Time) T) func(Request) (any, error) {
 	return func(q Request) (any, error) {
-		if q.Get != "status" {
+		if q.Get != Status {
 			return nil, errors.New("the only question is status")
 		}
 		got := make(chan T, 1)

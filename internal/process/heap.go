@@ -3,6 +3,7 @@ package process
 import (
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 )
 
@@ -25,13 +26,17 @@ const (
 type Heap struct {
 	// Percent is the garbage that is allowed at rest (GOGC).
 	Percent int
-	reads   int
-	timer   *time.Timer
+
+	mu    sync.Mutex // guards what follows: a reading may be another goroutine's
+	reads int
+	timer *time.Timer
 }
 
 // Read is called before a configuration is read. Nothing is collected until it
 // is in force, unless there is very much.
 func (h *Heap) Read() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.reads++
 	if h.timer != nil {
 		h.timer.Stop()
@@ -52,6 +57,8 @@ func garbage() int64 {
 // Rest is called when the configuration is in force: the memory goes back to
 // the system soon.
 func (h *Heap) Rest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.timer == nil {
 		h.timer = time.AfterFunc(restAfter, func() {
 			code := programAreas()

@@ -100,7 +100,7 @@ func (d *daemon) load() (*configparse.Config, int) {
 			l, ok := d.links.named(name)
 			return host.Link(l, d.links.byIndex[l.Parent].Name), ok
 		}
-	})
+	}, nil)
 	return conf, status
 }
 

@@ -117,6 +117,14 @@ func (c *child) connect(conn net.Conn) {
 	}
 }
 
+// readAhead has the checker read the configuration at the same time as the
+// parent: the configurations that take long are those of many servers.
+func (c *child) readAhead(seed uint64) {
+	if c.ask != nil && c.pid != 0 && c.role == process.RoleChecker {
+		c.ask.Tell(control.Request{Get: control.ReadAhead, Seed: seed})
+	}
+}
+
 // signal sends a signal to the child if it runs.
 func (c *child) signal(sig syscall.Signal) {
 	if c.pid != 0 {

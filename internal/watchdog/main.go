@@ -52,7 +52,7 @@ func Main(options process.Options, logging log.Options) int {
 		p.launched = at
 	}
 	p.heap.Read()
-	p.reading = read(options)
+	p.reading = read(options, newSeed())
 	if !again {
 		p.reading.sayFiles(options)
 		p.reading.say()

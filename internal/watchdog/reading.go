@@ -21,10 +21,12 @@ type reading struct {
 	archive  []byte   // what the children read again, with the same names and lines
 }
 
+// newSeed is what a reading draws _RANDOM from.
+func newSeed() uint64 { return uint64(time.Now().UnixNano()) }
+
 // read reads the configuration files. Every file is read once: the children
 // get the recording.
-func read(options process.Options) reading {
-	seed := uint64(time.Now().UnixNano())
+func read(options process.Options, seed uint64) reading {
 	env := host.Env(options.ConfigID, seed)
 	env.IncludeChecks = options.AllConfig
 	env.Namespace = options.Namespace

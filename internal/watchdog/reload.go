@@ -33,7 +33,11 @@ func (p *Parent) reload() {
 	remove := p.reloadFile()
 	defer remove()
 	p.heap.Read()
-	next := read(p.options)
+	seed := newSeed()
+	for _, c := range p.children {
+		c.readAhead(seed)
+	}
+	next := read(p.options, seed)
 	if !checked {
 		next.sayFiles(p.options)
 	}

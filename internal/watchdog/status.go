@@ -74,7 +74,7 @@ func (p *Parent) listenControl() {
 // answer answers an operator. It runs outside of the parent's loop and asks
 // the loop only for what it knows at once.
 func (p *Parent) answer(q control.Request) (any, error) {
-	if q.Get != "status" {
+	if q.Get != control.Status {
 		return nil, errors.New("the only question is status")
 	}
 	type part struct {
