@@ -1,6 +1,7 @@
 package process
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -17,8 +18,8 @@ const (
 	// reloads only the last needs it.
 	restAfter = 8 * time.Second
 	// lateGarbage is how much the reloads that follow one another may leave until
-	// then: what is beyond it is collected when the reload is over.
-	lateGarbage = 4 << 20
+	// then, beyond as much as is in use: then it is collected, after a reload.
+	lateGarbage = 2 << 20
 )
 
 // Heap keeps the memory of a process that reads a configuration, which needs
@@ -44,14 +45,14 @@ func (h *Heap) Read() {
 	debug.SetGCPercent(readingGC)
 }
 
-// garbage is about how many bytes have come into use since the last collection.
-func garbage() int64 {
+// wasteful reports whether much has come into use since the last collection.
+func wasteful() bool {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(s)
 	if s[0].Value.Kind() != metrics.KindUint64 || s[1].Value.Kind() != metrics.KindUint64 {
-		return 0
+		return false
 	}
-	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+	return s[0].Value.Uint64() > lateGarbage+2*s[1].Value.Uint64()
 }
 
 // Rest is called when the configuration is in force: the memory goes back to
@@ -67,8 +68,8 @@ func (h *Heap) Rest() {
 			unmap(code)
 		})
 	}
-	if h.reads > 1 && garbage() > lateGarbage {
-		debug.SetGCPercent(h.Percent) // which begins a collection
+	if h.reads > 1 && wasteful() {
+		go runtime.GC() // a lower limit would wait for more to be allocated
 	}
 	h.timer.Reset(restAfter)
 }
