@@ -40,7 +40,7 @@ func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
 			p.removeService(o)
 			continue
 		}
-		n.quorum, n.sorry = o.quorum, o.sorry
+		n.quorum, n.sorry, n.kept = o.quorum, o.sorry, true
 		var gone []*server
 		kept[n], gone = partners(o.servers, n.cfg.Servers)
 		p.leave(o, n, gone)
@@ -158,6 +158,7 @@ func (p *Pool) enter(n, o *service, kept []*server) {
 		*srv = server{svc: n, cfg: c, base: c.Weight, since: p.now}
 		if was != nil {
 			srv.alive, srv.since = was.alive, was.since
+			srv.kept, srv.before = true, was.weight()
 		}
 		if was != nil && o.cfg.Protocol == n.cfg.Protocol {
 			srv.name = was.name

@@ -17,6 +17,7 @@ type service struct {
 	quorum    bool // held
 	sorry     bool // the sorry server is in use
 	suspended bool // ha_suspend, and the address is not here
+	kept      bool // it was there before the last reload
 
 	// mark stands for the group's addresses when nftables marks packets; 0: not.
 	mark uint32
@@ -30,6 +31,8 @@ type server struct {
 	base   uint32 // the configured weight, or what SNMP set
 	alive  bool
 	since  time.Time // of alive
+	kept   bool      // it was there before the last reload
+	before int64     // its weight then
 	failed int       // checks that are not up
 	checks []*check
 }

@@ -34,6 +34,7 @@ type ServiceState struct {
 	Quorum    bool       // held
 	Sorry     bool       // the sorry server is in use
 	Suspended bool       // by ha_suspend
+	Kept      bool       // it was there before the last reload
 	WeightSum uint64     // of the servers that are alive
 	Alive     int
 	Mark      uint32 // of nftables_ipvs; 0: none
@@ -47,6 +48,8 @@ type ServerState struct {
 	Since  time.Time // of Alive
 	Set    bool      // in the kernel's table
 	Weight int64     // with what its checks add
+	Kept   bool      // it was there before the last reload
+	Before int64     // its weight then
 	Failed int       // checks that are not up
 	Checks []CheckState
 }
@@ -67,11 +70,11 @@ type CheckState struct {
 func (p *Pool) Snapshot() []ServiceState {
 	out := make([]ServiceState, 0, len(p.services))
 	for _, s := range p.services {
-		st := ServiceState{ID: s.id, Config: s.cfg, Keys: s.keys(), Group: s.group, Quorum: s.quorum, Sorry: s.sorry, Suspended: s.suspended,
+		st := ServiceState{ID: s.id, Config: s.cfg, Keys: s.keys(), Group: s.group, Quorum: s.quorum, Sorry: s.sorry, Suspended: s.suspended, Kept: s.kept,
 			WeightSum: s.sum(), Alive: s.aliveServers(), Mark: s.mark}
 		for _, srv := range s.servers {
 			v := ServerState{Config: srv.cfg, Alive: srv.alive, Since: srv.since, Weight: srv.weight(), Failed: srv.failed,
-				Set: srv.cfg.InhibitOnFailure || srv.alive && !s.sorry}
+				Kept: srv.kept, Before: srv.before, Set: srv.cfg.InhibitOnFailure || srv.alive && !s.sorry}
 			for _, c := range srv.checks {
 				v.Checks = append(v.Checks, CheckState{ID: c.id, Config: c.cfg, Up: c.up, HasRun: c.hasRun,
 					Failures: c.failures, Weight: c.weight, URL: c.http.url, Stats: c.stats})

@@ -144,9 +144,9 @@ func serviceText(t *text, s *checker.ServiceState) {
 		t.line("     set = %d", bit(s.Sorry || sorry.Inhibit))
 		t.line("     alive = %d", bit(s.Sorry))
 	}
-	t.line("   VS alive = %d", bit(s.Alive > 0 || s.Sorry))
+	t.line("   VS alive = 1") // the virtual server, not one of its servers: it is in the kernel's table
 	t.line("   quorum_state_up = %d", bit(s.Quorum))
-	t.line("   reloaded = 0")
+	t.line("   reloaded = %d", bit(s.Kept))
 	for i := range s.Servers {
 		serverText(t, &s.Servers[i])
 	}
@@ -170,11 +170,11 @@ func serverText(t *text, s *checker.ServerState) {
 	t.line("   Using smtp notification = %s", yes(c.SMTPAlert))
 	t.line("   initial weight = %d", c.Weight)
 	t.line("   effective weight = %d", s.Weight)
-	t.line("   previous effective_weight = 0")
+	t.line("   previous effective_weight = %d", s.Before)
 	t.line("   alive = %d", bit(s.Alive))
 	t.line("   num failed checkers = %d", s.Failed)
 	t.line("   RS set = %d", bit(s.Set))
-	t.line("   reloaded = 0")
+	t.line("   reloaded = %d", bit(s.Kept))
 }
 
 func timersText(t *text, c checker.Timers) {

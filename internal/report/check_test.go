@@ -48,3 +48,39 @@ func TestCheckerDump(t *testing.T) {
 		t.Errorf("dump (-original +ours):\n%s", d)
 	}
 }
+
+// TestCheckerDumpAfterReload: what a reload leaves in the dump, as 2.2.7 shows
+// it: what was there before is marked, with the weight that it had; a virtual
+// server without any live server is still alive.
+func TestCheckerDumpAfterReload(t *testing.T) {
+	now := time.Date(2026, 11, 21, 9, 44, 0, 0, time.UTC)
+	load := func(servers string) *configparse.Config {
+		cfg, _ := configparse.Load(configparse.Files{"/k.conf": "virtual_server 10.0.0.1 80 {\n protocol TCP\n lb_kind NAT\n" + servers + "}\n"},
+			"/k.conf", configparse.Env{HostName: "host"})
+		return cfg
+	}
+	server := func(addr, weight string) string {
+		return " real_server " + addr + " 80 {\n  weight " + weight + "\n  TCP_CHECK {\n  }\n }\n"
+	}
+	p := checker.NewPool()
+	p.Load(now, &load(server("10.0.0.2", "5")).Checker, checker.Options{})
+	after := load(server("10.0.0.2", "7") + server("10.0.0.3", "7"))
+	p.Load(now, &after.Checker, checker.Options{})
+	for range 2 { // all are dead
+		for _, s := range p.Snapshot()[0].Servers {
+			p.Report(now, s.Checks[0].ID, checker.Result{Began: now, Reason: checker.ConnectFailed})
+		}
+	}
+	var got []string
+	for l := range strings.Lines(Checker{Config: after, Services: p.Snapshot()}.Text()) {
+		if m := regexp.MustCompile(`^ +((VS )?alive|reloaded|previous effective_weight) = \d+$`).FindString(strings.TrimRight(l, "\n")); m != "" {
+			got = append(got, strings.TrimSpace(m))
+		}
+	}
+	want := []string{"VS alive = 1", "reloaded = 1",
+		"previous effective_weight = 5", "alive = 0", "reloaded = 1",
+		"previous effective_weight = 0", "alive = 0", "reloaded = 0"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("dump after a reload (-want +got):\n%s", d)
+	}
+}
