@@ -31,6 +31,7 @@ type object struct {
 	up      bool
 	unknown bool // a script without a result
 	value   int  // a file's number
+	before  int  // the last one that meant no fault
 	users   []*instance
 }
 
@@ -65,8 +66,11 @@ func (f follow) add() int {
 	case f.unknown || f.Weight == 0:
 		return 0
 	case f.key.kind == objectFile:
-		if s := fileStatus(f.Track, f.value); s != fileFault {
-			return s
+		// keepalived leaves the priority as it is while a number means fault.
+		for _, n := range []int{f.value, f.before} {
+			if s := fileStatus(f.Track, n); s != fileFault {
+				return s
+			}
 		}
 		return 0
 	}
@@ -94,12 +98,24 @@ func (r *Router) TrackChanged(now time.Time, e TrackEvent) {
 	if was.up == o.up && was.value == o.value && was.unknown == o.unknown {
 		return
 	}
+	if o.key.kind == objectFile && !o.meansFault(was.value) {
+		o.before = was.value
+	}
 	for _, in := range o.users {
 		if o.key.kind == objectFile {
 			in.fileChanged(now, o, was.value)
 		}
 		in.evaluate(now)
 	}
+}
+
+// meansFault tells whether a file's number keeps an instance in fault.
+func (o *object) meansFault(n int) bool {
+	return slices.ContainsFunc(o.users, func(in *instance) bool {
+		return slices.ContainsFunc(in.follows, func(f follow) bool {
+			return f.object == o && f.Weight != 0 && fileStatus(f.Track, n) == fileFault
+		})
+	})
 }
 
 // BFDChanged takes the state of a BFD session.
@@ -120,7 +136,7 @@ func (r *Router) BFDChanged(now time.Time, name string, up bool) {
 }
 
 // fileChanged says when a file's number moves the instance into or out of
-// fault. Leaving with a number left, keepalived sets the priority silently.
+// fault. Leaving, keepalived sets the priority silently.
 func (in *instance) fileChanged(now time.Time, o *object, before int) {
 	for _, f := range in.follows {
 		if f.object != o {
@@ -135,8 +151,10 @@ func (in *instance) fileChanged(now time.Time, o *object, before int) {
 			in.r.detail("(%s): tracked file %s now FAULT state", in.cfg.Name, o.key.name)
 		case !f.fault() && old.fault():
 			in.r.detail("(%s): tracked file %s leaving FAULT state", in.cfg.Name, o.key.name)
-			if p := in.computePriority(); o.value != 0 && p != in.priority {
-				in.r.detail("(%s) Setting effective priority to %d", in.cfg.Name, p)
+			if p := in.computePriority(); p != in.priority {
+				if o.value != 0 {
+					in.r.detail("(%s) Setting effective priority to %d", in.cfg.Name, p)
+				}
 				in.setPriority(now, p, false)
 			}
 		}
@@ -165,8 +183,9 @@ func (in *instance) contributions() (sum int) {
 	return sum
 }
 
-// setPriority changes the effective priority. In Backup the takeover moves by
-// the difference of the skew times, whatever part of the wait is over.
+// setPriority changes the effective priority, and says so. In Backup the
+// takeover moves by the difference of the skew times, whatever part of the wait
+// is over.
 func (in *instance) setPriority(now time.Time, p uint8, say bool) {
 	if p == in.priority {
 		return
@@ -181,7 +200,7 @@ func (in *instance) setPriority(now time.Time, p uint8, say bool) {
 		in.wakeAt(in.wake.at.Add(in.skewTime() - before))
 		in.held = held
 	}
-	if in.cfg.Notify.PriorityChanges || in.group != nil && in.group.cfg.Notify.PriorityChanges {
+	if say && (in.cfg.Notify.PriorityChanges || in.group != nil && in.group.cfg.Notify.PriorityChanges) {
 		in.emit(PriorityChanged{Subject: in.subject(), State: in.state, Priority: p})
 	}
 }

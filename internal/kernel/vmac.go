@@ -129,9 +129,7 @@ func (k *Kernel) MakeVMAC(v VMAC, have *Link, s *Sysctls) (Link, error) {
 		err = k.SetLinkUp(l.Index, true)
 	}
 	if err == nil && v.LinkLocal.IsValid() {
-		if errs := k.AddAddrs([]Address{v.linkLocal(l)}); errs != nil {
-			err = errs[0]
-		}
+		err = k.SetLinkLocal(l.Index, v.LinkLocal)
 	}
 	if err != nil {
 		return l, fmt.Errorf("set up virtual interface %s: %w", l.Name, err)
@@ -139,11 +137,16 @@ func (k *Kernel) MakeVMAC(v VMAC, have *Link, s *Sysctls) (Link, error) {
 	return k.LinkByIndex(l.Index)
 }
 
-func (v VMAC) linkLocal(l Link) Address {
-	return Address{
-		Link: l.Index, Prefix: netip.PrefixFrom(v.LinkLocal, 64), Scope: unix.RT_SCOPE_LINK,
+// SetLinkLocal gives a virtual interface the link-local address of its base.
+func (k *Kernel) SetLinkLocal(index int, addr netip.Addr) error {
+	errs := k.AddAddrs([]Address{{
+		Link: index, Prefix: netip.PrefixFrom(addr, 64), Scope: unix.RT_SCOPE_LINK,
 		Flags: unix.IFA_F_NODAD, Protocol: ProtocolKeepalived,
+	}})
+	if errs != nil {
+		return errs[0]
 	}
+	return nil
 }
 
 // addVMAC creates the link, down.

@@ -105,28 +105,21 @@ func (d *daemon) logLine(l vrrp.Log) {
 func (d *daemon) holdAddrs(e vrrp.HoldAddrs) {
 	j := job{instance: e.Instance}
 	for _, h := range e.Drop {
-		if a, ok := d.address(h); ok {
-			j.del = append(j.del, a)
+		if link := d.links.heldOn(h.Interface); link != 0 {
+			j.del = append(j.del, kernelAddress(h.Address, link))
 		}
 	}
 	for _, h := range e.Add {
-		a, ok := d.address(h)
-		if !ok {
+		link := d.links.index(h.Interface)
+		if link == 0 {
 			log.Info("Not adding address %v to %s since interface doesn't exist", h.Prefix.Addr(), h.Interface)
 			continue
 		}
-		j.add = append(j.add, a)
+		j.add = append(j.add, kernelAddress(h.Address, link))
 	}
 	if len(j.del)+len(j.add) > 0 {
 		d.jobs = append(d.jobs, j)
 	}
-}
-
-// address is a held address as the kernel takes it. It reports false when its
-// interface does not exist.
-func (d *daemon) address(h vrrp.Held) (kernel.Address, bool) {
-	link := d.links.index(h.Interface)
-	return kernelAddress(h.Address, link), link != 0
 }
 
 // kernelAddress gives an address the defaults of vrrp.md 4.1.

@@ -35,7 +35,7 @@ func (f *firewall) open() bool {
 	if f.to != nil || f.failed {
 		return f.to != nil
 	}
-	if f.options.Table == "" {
+	if f.options.Table == "" && f.options.In == "" {
 		log.Info("use_vmac or no_accept/strict specified, but no firewall configured - using nftables")
 	}
 	to, err := kernel.OpenFirewall(f.options)

@@ -1,6 +1,10 @@
 package vrrpd
 
-import "github.com/keepalived-go/keepalived/internal/kernel"
+import (
+	"net/netip"
+
+	"github.com/keepalived-go/keepalived/internal/kernel"
+)
 
 // Kernel is what the process needs of the network stack; *kernel.Kernel is it.
 // Its setters take many objects at once, do not mind what is so already, and
@@ -27,6 +31,7 @@ type Kernel interface {
 	SetLinkMaster(index, master int) error
 	SetLinkGroup(index int, group uint32) error
 	MakeVMAC(v kernel.VMAC, have *kernel.Link, s *kernel.Sysctls) (kernel.Link, error)
+	SetLinkLocal(index int, addr netip.Addr) error
 	DelLink(index int) error
 
 	Watch(kernel.WatchOptions, func([]kernel.Event)) (*kernel.Watcher, error)

@@ -1,6 +1,7 @@
 package vrrpd
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ import (
 type linkTable struct {
 	byIndex map[int]kernel.Link
 	byName  map[string]int
+	left    map[string]int // indexes by names that their links had before
 	addrs   map[addrKey]bool
 	seenUp  map[int]bool // by index: it has been up
 }
@@ -28,12 +30,13 @@ type addrKey struct {
 }
 
 func newLinkTable() *linkTable {
-	return &linkTable{byIndex: map[int]kernel.Link{}, byName: map[string]int{}, addrs: map[addrKey]bool{}, seenUp: map[int]bool{}}
+	return &linkTable{byIndex: map[int]kernel.Link{}, byName: map[string]int{}, left: map[string]int{}, addrs: map[addrKey]bool{}, seenUp: map[int]bool{}}
 }
 
 // set takes in a link as it is now.
 func (t *linkTable) set(l kernel.Link) {
 	t.byIndex[l.Index], t.byName[l.Name] = l, l.Index
+	delete(t.left, l.Name)
 	if l.Up() {
 		t.seenUp[l.Index] = true
 	}
@@ -41,6 +44,10 @@ func (t *linkTable) set(l kernel.Link) {
 
 // index returns the interface index of a name, 0 if there is no such link.
 func (t *linkTable) index(name string) int { return t.byName[name] }
+
+// heldOn returns the interface index of a name under which something was set:
+// what the link of that name carries goes with it when it is renamed.
+func (t *linkTable) heldOn(name string) int { return cmp.Or(t.byName[name], t.left[name]) }
 
 func (t *linkTable) named(name string) (kernel.Link, bool) {
 	l, ok := t.byIndex[t.byName[name]]
@@ -97,6 +104,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 		log.Info("Interface name has changed from %s to %s", old.Name, l.Name)
 		d.vmacs.baseRenamed(d, old.Name)
 		d.forgetLink(now, old)
+		t.left[old.Name] = l.Index
 		known = false
 	}
 	if stale, ok := t.byIndex[t.byName[l.Name]]; ok && stale.Index != l.Index {
@@ -113,6 +121,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 	if !known {
 		d.linkAppeared(now, l)
 	} else if !old.Up() && l.Up() {
+		d.vmacs.cameUp(d, l.Name)
 		d.statics.linkUp(d, l)
 	}
 }
@@ -177,6 +186,7 @@ func (d *daemon) addrEvent(now time.Time, a kernel.Address, deleted, own bool) {
 		Interface: l.Name, Addr: a.IP(), Bits: a.Prefix.Bits(), Added: !gone, Own: own,
 	})
 	if deleted && !own {
+		d.vmacs.addrLost(d, l, a)
 		d.statics.addrLost(d, a)
 	}
 }

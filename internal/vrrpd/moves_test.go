@@ -153,3 +153,48 @@ func TestRefusedByTheKernel(t *testing.T) {
 		t.Errorf("not in the words of the original:\n%s", a.proc.Output())
 	}
 }
+
+// TestRenamedInterface has somebody rename the interface of a master: what it
+// held does not stay on an interface that is not its own any more.
+func TestRenamedInterface(t *testing.T) {
+	needDaemon(t)
+	host := lan(t, 1)[0]
+	host.IP("link", "add", "dyn0", "type", "veth", "peer", "name", "dyn1")
+	host.IP("link", "set", "dyn1", "up")
+	host.IP("link", "set", "dyn0", "up")
+	host.IP("addr", "add", "10.90.0.1/24", "dev", "dyn0")
+	conf := strings.Replace(owner("A", 51, "10.90.0.100/24", "virtual_routes {\n  192.0.2.0/28 via 10.90.0.2 dev dyn0\n }"), "interface eth0", "interface dyn0", 1)
+	a := newNode(t, host, bin, "global_defs {\n dynamic_interfaces\n}\n"+conf).start()
+	route := func() bool { return strings.Contains(host.IP("route", "show"), "192.0.2.0/28") }
+	nettest.Eventually(t, 5*time.Second, "it is master", func() bool { return a.on("dyn0", "10.90.0.100") && route() })
+	host.IP("link", "set", "dyn0", "name", "other")
+	nettest.Eventually(t, 5*time.Second, "nothing stays on the renamed interface", func() bool {
+		return !a.has("10.90.0.100") && !route() && a.has("10.90.0.1")
+	})
+	host.IP("link", "set", "other", "name", "dyn0")
+	nettest.Eventually(t, 5*time.Second, "it is master again", func() bool { return a.on("dyn0", "10.90.0.100") && route() })
+}
+
+// TestVMACLinkLocal sets a virtual interface down, which takes its link-local
+// address away, and up: without it no IPv6 advert can leave.
+func TestVMACLinkLocal(t *testing.T) {
+	needDaemon(t)
+	hosts := lan(t, 2)
+	a := newNode(t, hosts[0], bin, owner("A", 51, "fe80::51, fd99::51/64", "use_vmac")).start()
+	local := func() bool {
+		return strings.Contains(a.ns.IP("-6", "addr", "show", "dev", "vrrp.51"), "/64 scope link")
+	}
+	nettest.Eventually(t, 5*time.Second, "it is master", func() bool { return a.on("vrrp.51", "fd99::51") && local() })
+	advertises := func(after string) {
+		t.Helper()
+		nettest.Eventually(t, 5*time.Second, "it is master with its link-local address after "+after, func() bool {
+			return a.on("vrrp.51", "fd99::51") && local()
+		})
+		c := hosts[1].Capture("eth0")
+		c.Wait(5*time.Second, "an advert after "+after, func(f nettest.Frame) bool { return f.Kind == nettest.VRRP && f.Src.Is6() })
+	}
+	a.ns.IP("link", "set", "vrrp.51", "down")
+	a.waitLog("Netlink reports vrrp.51 down")
+	a.ns.IP("link", "set", "vrrp.51", "up")
+	advertises("down and up")
+}

@@ -12,7 +12,7 @@ import (
 
 func (d *daemon) holdRoutes(e vrrp.HoldRoutes) {
 	logHold(e.Name, "Routes", len(e.Drop), len(e.Add))
-	drop, add := d.kernelRoutes(e.Drop), d.kernelRoutes(e.Add)
+	drop, add := d.oldRoutes(e.Drop), d.newRoutes(e.Add)
 	d.after(e.Instance, func() {
 		d.netlinkErrors(d.kernel.DelRoutes(drop))
 		d.netlinkErrors(d.kernel.ReplaceRoutes(add))
@@ -43,12 +43,11 @@ func (d *daemon) netlinkErrors(errs []error) {
 	}
 }
 
-// kernelRoutes converts routes; one whose interface does not exist is left out
-// and said.
-func (d *daemon) kernelRoutes(routes []vrrp.Route) []kernel.Route {
-	var out []kernel.Route
+// newRoutes converts routes to be set; one whose interface does not exist is
+// left out and said.
+func (d *daemon) newRoutes(routes []vrrp.Route) (out []kernel.Route) {
 	for i := range routes {
-		if k, missing := d.kernelRoute(&routes[i]); missing == "" {
+		if k, missing := d.kernelRoute(&routes[i], d.links.index); missing == "" {
 			out = append(out, k)
 		} else {
 			log.Info("Not setting route %s since interface %s doesn't exist", routes[i].Text, missing)
@@ -57,7 +56,17 @@ func (d *daemon) kernelRoutes(routes []vrrp.Route) []kernel.Route {
 	return out
 }
 
-func (d *daemon) kernelRoute(r *vrrp.Route) (k kernel.Route, missing string) {
+// oldRoutes converts routes to be taken away.
+func (d *daemon) oldRoutes(routes []vrrp.Route) (out []kernel.Route) {
+	for i := range routes {
+		if k, missing := d.kernelRoute(&routes[i], d.links.heldOn); missing == "" {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (d *daemon) kernelRoute(r *vrrp.Route, index func(string) int) (k kernel.Route, missing string) {
 	k = kernel.Route{
 		Dst: r.Dst, From: r.From, Type: r.Type, Table: r.Table, Protocol: r.Protocol, Scope: r.Scope,
 		TOS: r.TOS, Metric: r.Metric, Gateway: r.Via, Source: r.Source, OnLink: r.OnLink,
@@ -72,7 +81,7 @@ func (d *daemon) kernelRoute(r *vrrp.Route) (k kernel.Route, missing string) {
 		k.TTLPropagate = 1
 	}
 	if r.Interface != "" {
-		if k.Link = d.links.index(r.Interface); k.Link == 0 {
+		if k.Link = index(r.Interface); k.Link == 0 {
 			return k, r.Interface
 		}
 	}
@@ -92,7 +101,7 @@ func (d *daemon) kernelRoute(r *vrrp.Route) (k kernel.Route, missing string) {
 	for _, h := range r.NextHops {
 		n := kernel.NextHop{Gateway: h.Via, Weight: h.Weight, OnLink: h.OnLink, Realms: h.Realms, Encap: kernelEncap(h.Encap)}
 		if h.Interface != "" {
-			if n.Link = d.links.index(h.Interface); n.Link == 0 {
+			if n.Link = index(h.Interface); n.Link == 0 {
 				return k, h.Interface
 			}
 		}
@@ -168,7 +177,7 @@ func (d *daemon) routeEvent(now time.Time, e kernel.RouteEvent) {
 	}
 	for i := range d.cfg.StaticRoutes {
 		r := &d.cfg.StaticRoutes[i]
-		if k, missing := d.kernelRoute(r); missing == "" && !r.NoTrack && k.Same(e.Route) {
+		if k, missing := d.kernelRoute(r, d.links.index); missing == "" && !r.NoTrack && k.Same(e.Route) {
 			log.Info("Restoring deleted static route %s", r.Text)
 			d.after(-1, func() { d.netlinkErrors(d.kernel.AddRoutes([]kernel.Route{k})) })
 			return
@@ -180,7 +189,7 @@ func (d *daemon) routeEvent(now time.Time, e kernel.RouteEvent) {
 		}
 		for i := range in.Config.Routes {
 			r := &in.Config.Routes[i]
-			if k, missing := d.kernelRoute(r); missing == "" && !r.NoTrack && k.Same(e.Route) {
+			if k, missing := d.kernelRoute(r, d.links.index); missing == "" && !r.NoTrack && k.Same(e.Route) {
 				d.router.ObjectLost(now, vrrp.Lost{Instance: in.ID, Kind: vrrp.LostRoute, Index: i})
 			}
 		}

@@ -48,7 +48,7 @@ func (s *statics) without(cfg *vrrp.Config) {
 
 // remove deletes everything, in the reverse order of adding.
 func (s *statics) remove(d *daemon) {
-	addrs, routes, rules := d.staticAddrs(s.addrs), d.kernelRoutes(s.routes), kernelRules(s.rules)
+	addrs, routes, rules := d.staticAddrs(s.addrs), d.oldRoutes(s.routes), kernelRules(s.rules)
 	if len(addrs)+len(routes)+len(rules) == 0 {
 		return
 	}
@@ -60,7 +60,7 @@ func (s *statics) remove(d *daemon) {
 }
 
 func (s *statics) add(d *daemon, addrs []vrrp.Address, routes []vrrp.Route, rules []vrrp.Rule) {
-	ka, kr, ku := d.staticAddrs(addrs), d.kernelRoutes(routes), kernelRules(rules)
+	ka, kr, ku := d.staticAddrs(addrs), d.newRoutes(routes), kernelRules(rules)
 	if len(ka)+len(kr)+len(ku) == 0 {
 		return
 	}

@@ -299,6 +299,24 @@ func (v *vmacs) lost(d *daemon, now time.Time, name string) {
 	}
 }
 
+// cameUp gives a virtual interface its link-local address again, which the
+// kernel takes away when it goes down: nothing could be sent without.
+func (v *vmacs) cameUp(d *daemon, name string) {
+	w, ok := v.want[name]
+	base, there := d.links.named(w.base)
+	if !ok || !w.base6 || !there {
+		return
+	}
+	d.netlinkError(d.kernel.SetLinkLocal(v.ours[name], d.linkLocal(base)))
+}
+
+// addrLost puts it back when someone has deleted it.
+func (v *vmacs) addrLost(d *daemon, l kernel.Link, a kernel.Address) {
+	if l.Up() && v.ours[l.Name] == l.Index && a.IP().Is6() && a.IP().IsLinkLocalUnicast() && !v.vips[a.IP()] {
+		v.cameUp(d, l.Name)
+	}
+}
+
 // baseRenamed deletes what stands on an interface that has another name now:
 // it is not the configured one any more.
 func (v *vmacs) baseRenamed(d *daemon, base string) {
