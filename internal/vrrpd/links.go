@@ -98,6 +98,7 @@ func (d *daemon) linkEvent(now time.Time, l kernel.Link, deleted bool) {
 		if known {
 			d.forgetLink(now, old)
 		}
+		maps.DeleteFunc(t.left, func(_ string, index int) bool { return index == l.Index })
 		return
 	}
 	if known && old.Name != l.Name {
