@@ -73,13 +73,13 @@ func TestScriptWeight(t *testing.T) {
 			if c.okB {
 				touch(t, fb)
 			}
+			cap := hosts[1].Capture("eth0") // before the first advert can have gone by
 			a := newNode(t, hosts[0], bin, scripted(110, c.weight, fa)).start()
 			b := newNode(t, hosts[1], bin, scripted(100, c.weight, fb)).start()
 			master, backup, want, from := a, b, c.wantA, "10.99.0.1"
 			if !c.aMaster {
 				master, backup, want, from = b, a, c.wantB, "10.99.0.2"
 			}
-			cap := hosts[1].Capture("eth0")
 			converged(t, master, backup)
 			nettest.Eventually(t, 10*time.Second, fmt.Sprintf("the master advertises priority %d", want), func() bool {
 				return last(t, cap, from).Priority == want

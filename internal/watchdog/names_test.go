@@ -99,6 +99,7 @@ func TestTheLinesOfARun(t *testing.T) {
 		})
 	})
 	t.Run("with-D", func(t *testing.T) {
+		assigned, assigned6 := "Assigned address 10.99.0.1 for interface eth0", "Assigned address fe80::X for interface eth0"
 		sent := "Sending gratuitous ARP on eth0 for 10.99.0.100"
 		wantLines(t, []string{"-D"}, []string{
 			"Starting Keepalived …", "Running on …", "Command line: …", "Opening file FILE.", "Configuration file FILE",
@@ -108,13 +109,13 @@ func TestTheLinesOfARun(t *testing.T) {
 			"Stopping", "CPU usage (self/children) …", "Stopped Keepalived …",
 		}, []string{
 			"Registering Kernel netlink reflector", "Registering Kernel netlink command channel",
-			"Registering gratuitous ARP shared channel",
-			"Assigned address 10.99.0.1 for interface eth0", "Assigned address fe80::X for interface eth0",
+			"Registering gratuitous ARP shared channel", assigned, assigned6,
 			"VRRP sockpool: [ifindex(N), family(IPv4), proto(112), fd(N,N) multicast, address(224.0.0.18)]",
 			"(VI_1) removing VIPs.", "(VI_1) Entering BACKUP STATE (init)",
 			"(VI_1) Receive advertisement timeout", "(VI_1) Entering MASTER STATE", "(VI_1) setting VIPs.",
 			"(VI_1) Sending/queueing gratuitous ARPs on eth0 for 10.99.0.100", sent, sent, sent, sent, sent,
-			"Printing VRRP stats for process(N) on signal", "Reloading", "(VI_1) setting VIPs.", "(VI_1) sent 0 priority", "(VI_1) removing VIPs.",
+			"Printing VRRP stats for process(N) on signal", "Reloading", assigned, assigned6, "(VI_1) setting VIPs.",
+			"(VI_1) sent 0 priority", "(VI_1) removing VIPs.",
 			"Stopped - used …",
 		})
 	})
