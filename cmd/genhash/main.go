@@ -39,9 +39,6 @@ func run(name string, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, checker.HTTPMessage(opt.tls, res.Reason))
 	case !p.answer.Complete():
 		fmt.Fprintln(stderr, "no data received from remote webserver")
-		if opt.verbose && !p.answer.Empty() {
-			p.line("    HTTP Header Buffer    ") // and nothing in it
-		}
 		p.showSum() // of nothing
 	default:
 		p.finish()
@@ -74,6 +71,9 @@ func (p *page) add(b []byte) {
 	body, ok := p.answer.Add(b)
 	p.broken = !ok
 	if !p.answer.Complete() {
+		if p.verbose {
+			p.line("    HTTP Header Buffer    ") // and nothing in it: the rest comes with another read, or never
+		}
 		return
 	}
 	if !had && p.verbose {

@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -117,6 +119,23 @@ func TestBesideOriginal(t *testing.T) {
 	}
 }
 
+// waitTaken waits until the client at the other end, on this machine, has read
+// what was sent: what comes next is then another read, for every client.
+func waitTaken(c net.Conn) {
+	client := c.RemoteAddr().(*net.TCPAddr)
+	// The kernel's own table: sl, local_address, rem_address, st, tx_queue:rx_queue.
+	queue := regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: 0100007F:%04X \S+ \S+ [0-9A-F]{8}:([0-9A-F]{8}) `, client.Port))
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Microsecond) {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			return
+		}
+		if m := queue.FindSubmatch(table); m == nil || string(m[1]) == "00000000" {
+			return
+		}
+	}
+}
+
 // hashServer serves a page, plain and over TLS, to one client after the other.
 // It returns what to put for PORT, TLS and CLOSED, and a function that gives
 // what the last client asked.
@@ -148,6 +167,7 @@ func hashServer(t *testing.T, name string, parts []string) (ports []string, last
 				asked <- string(b[:n])
 				for _, p := range parts {
 					io.WriteString(c, p)
+					waitTaken(c)
 				}
 				switch name {
 				case "half-then-silent":
