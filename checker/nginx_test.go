@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -73,6 +74,12 @@ http {
 	return n
 }
 
+// run starts nginx; it has ended when the test has.
+func (n *nginx) run(t testing.TB) *os.Process {
+	t.Helper()
+	return realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf")
+}
+
 // ask is a check of nginx, SSL_GET unless the port is the plain one.
 func (n *nginx) ask(port uint16, path string, change ...func(*HTTPCheck, *URL)) HTTPCheck {
 	c := HTTPCheck{Connection: Connection{To: local(port), Timeout: 5 * time.Second}, TLS: port != n.plain,
@@ -109,7 +116,7 @@ func sni(url, check, name string) func(*HTTPCheck, *URL) {
 // TestNginxAnswers asks a real nginx in every way that the configuration knows.
 func TestNginxAnswers(t *testing.T) {
 	n := newNginx(t)
-	realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf")
+	n.run(t)
 	client, err := LoadClientTLS(&SSL{CA: n.dir + "/server.pem", Certificate: n.dir + "/client.pem", Key: n.dir + "/client.key"})
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +212,7 @@ func TestNginx(t *testing.T) {
 			n := newNginx(t)
 			c := tt.check(n)
 			c.Connection.Timeout = time.Second
-			verdicts(t, realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf"), c, tt.stalled, "connection failed: Connection refused")
+			verdicts(t, n.run(t), c, tt.stalled, "connection failed: Connection refused")
 		})
 	}
 }
@@ -217,7 +224,7 @@ func TestFastRecovery(t *testing.T) {
 		play(t, fmt.Sprint(fast), func(t testing.TB) {
 			n := newNginx(t)
 			start := func() int {
-				return realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf").Pid
+				return n.run(t).Pid
 			}
 			pid := start()
 			c := n.ask(n.plain, "/page.html", body(page))

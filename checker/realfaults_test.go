@@ -68,7 +68,7 @@ func TestNginxSpoilt(t *testing.T) {
 		{name: "closes", file: "gone", why: "no header in the answer"},
 	}, func(t testing.TB) (netip.AddrPort, string) {
 		n := newNginx(t)
-		realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf")
+		n.run(t)
 		return local(n.weak), n.dir
 	}, func(to netip.AddrPort) Spec {
 		c := (&nginx{plain: to.Port()}).ask(to.Port(), "/page.html", body(page))
@@ -79,12 +79,8 @@ func TestNginxSpoilt(t *testing.T) {
 
 func TestNginxSpoiltTLS(t *testing.T) {
 	const handshake, halfway = "no connection in time: TLS handshake", "answer not complete in time"
-	// The alert is nginx's own: it rejects the handshake.
-	var rejects netip.AddrPort
-	alert := func(c, s net.Conn) { elsewhere(rejects)(c, s) }
-	n := newNginx(t)
-	realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf")
-	rejects = local(n.names)
+	n := newNginx(t) // for what leads elsewhere; the alert is its own: it rejects the handshake
+	n.run(t)
 	spoilt(t, []realFault{
 		{name: "slow-handshake", way: slowly(3 * shortest), why: handshake},
 		{name: "slow-body", file: "slow", why: halfway},
@@ -94,13 +90,13 @@ func TestNginxSpoiltTLS(t *testing.T) {
 		{name: "half-record", way: cut(3, hold), why: handshake},
 		{name: "half-record-closed", way: cut(3, leave), why: "TLS handshake failed"},
 		{name: "reset-at-once", way: cut(0, reset), why: "TLS handshake failed"},
-		{name: "alert", way: alert, why: "TLS handshake failed: remote error: tls: unrecognized name"},
-		{name: "not-tls", way: func(c, s net.Conn) { elsewhere(local(n.plain))(c, s) }, why: "TLS handshake failed: tls: first record does not look like a TLS handshake"},
+		{name: "alert", way: elsewhere(local(n.names)), why: "TLS handshake failed: remote error: tls: unrecognized name"},
+		{name: "not-tls", way: elsewhere(local(n.plain)), why: "TLS handshake failed: tls: first record does not look like a TLS handshake"},
 		{name: "refuses", file: "broken", why: "unexpected status: 503"},
 		{name: "closes", file: "gone", why: "no header in the answer"},
 	}, func(t testing.TB) (netip.AddrPort, string) {
 		n := newNginx(t)
-		realServer(t, n.plain, "nginx", "-c", n.dir+"/nginx.conf")
+		n.run(t)
 		return local(n.weakTLS), n.dir
 	}, func(to netip.AddrPort) Spec {
 		c := (&nginx{}).ask(to.Port(), "/page.html", body(page))

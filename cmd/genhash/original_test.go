@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepalived-go/keepalived/internal/nettest"
 )
 
 // usecs is what differs from run to run.
@@ -121,18 +123,16 @@ func TestBesideOriginal(t *testing.T) {
 
 // waitTaken waits until the client at the other end, on this machine, has read
 // what was sent: what comes next is then another read, for every client.
-func waitTaken(c net.Conn) {
+func waitTaken(t *testing.T, c net.Conn) {
 	client := c.RemoteAddr().(*net.TCPAddr)
 	// The kernel's own table: sl, local_address, rem_address, st, tx_queue:rx_queue.
 	queue := regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: 0100007F:%04X \S+ \S+ [0-9A-F]{8}:([0-9A-F]{8}) `, client.Port))
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Microsecond) {
+	if !nettest.Within(5*time.Second, func() bool {
 		table, err := os.ReadFile("/proc/net/tcp")
-		if err != nil {
-			return
-		}
-		if m := queue.FindSubmatch(table); m == nil || string(m[1]) == "00000000" {
-			return
-		}
+		m := queue.FindSubmatch(table)
+		return err == nil && (m == nil || string(m[1]) == "00000000")
+	}) {
+		t.Error("a client has not read what was sent")
 	}
 }
 
@@ -167,7 +167,7 @@ func hashServer(t *testing.T, name string, parts []string) (ports []string, last
 				asked <- string(b[:n])
 				for _, p := range parts {
 					io.WriteString(c, p)
-					waitTaken(c)
+					waitTaken(t, c)
 				}
 				switch name {
 				case "half-then-silent":

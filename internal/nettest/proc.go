@@ -199,7 +199,7 @@ func (p *Proc) Stop() {
 // signal. The test fails if it does not end in time.
 func (p *Proc) Exited(within time.Duration) int {
 	p.t.Helper()
-	if !wait(within, func() bool { return !p.Running() }) {
+	if !Within(within, func() bool { return !p.Running() }) {
 		p.t.Fatalf("process %d still runs after %v; output:\n%s", p.PID(), within, p.Output())
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -208,7 +208,7 @@ func (p *Proc) Exited(within time.Duration) int {
 // WaitOutput waits until the output contains text.
 func (p *Proc) WaitOutput(within time.Duration, text string) {
 	p.t.Helper()
-	if !wait(within, func() bool { return strings.Contains(p.Output(), text) }) {
+	if !Within(within, func() bool { return strings.Contains(p.Output(), text) }) {
 		p.t.Fatalf("no %q in the output after %v:\n%s", text, within, p.Output())
 	}
 }

@@ -16,8 +16,9 @@ const mostBetweenLooks = 50 * time.Millisecond
 // longest bounds a wait on a machine on which every look takes long.
 const longest = 2 * time.Minute
 
-// wait waits until cond holds, at most for so long as the test is able to look.
-func wait(within time.Duration, cond func() bool) bool {
+// Within waits until cond holds, at most for so long as the test is able to look,
+// and reports whether it does. Unlike Eventually it may be called by any goroutine.
+func Within(within time.Duration, cond func() bool) bool {
 	begin := time.Now()
 	last, looked := begin, time.Duration(0)
 	for !cond() {
@@ -36,7 +37,7 @@ func wait(within time.Duration, cond func() bool) bool {
 // what says the condition for the message.
 func Eventually(t testing.TB, within time.Duration, what string, cond func() bool) {
 	t.Helper()
-	if !wait(within, cond) {
+	if !Within(within, cond) {
 		t.Fatalf("not within %v: %s", within, what)
 	}
 }
