@@ -24,15 +24,17 @@ func handoverConfig() *Config {
 	return &Config{Services: []ServiceConfig{first, second}}
 }
 
-// beforeCrash is a pool in which much has happened: 11 failed, 12 has one url
-// passed, 13 said 42, and the second service has its sorry server.
+// beforeCrash is a pool in which much has happened: 11 failed, 12 is between
+// the two urls of its second round, 13 said 42, and the second service has its sorry server.
 func beforeCrash(now time.Time) *Pool {
 	p := NewPool()
 	p.Load(now, handoverConfig(), Options{})
 	bad := Result{Reason: ConnectFailed}
 	p.Report(now, 1, bad)
 	p.Report(now, 1, bad)
-	p.Report(now, 2, Result{Reason: OK})
+	for range 3 {
+		p.Report(now, 2, Result{Reason: OK})
+	}
 	p.Report(now, 3, Result{Reason: OK, Code: 42})
 	p.Report(now, 4, bad)
 	p.Report(now, 4, bad)

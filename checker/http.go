@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"net/netip"
+	"strconv"
 )
 
 const (
@@ -230,14 +231,9 @@ func (a *HTTPAnswer) parse(head []byte) {
 		return
 	}
 	v := bytes.TrimLeft(head[i+len(name):], " \t")
-	n, digits := int64(0), 0
-	for _, c := range v {
-		if c < '0' || c > '9' || n > 1<<56 {
-			break
-		}
-		n, digits = n*10+int64(c-'0'), digits+1
-	}
-	if digits > 0 {
+	digits := bytes.IndexFunc(v, func(c rune) bool { return c < '0' || c > '9' })
+	// A number that nobody can mean announces nothing, nor does none.
+	if n, err := strconv.ParseInt(string(v[:max(digits, 0)]), 10, 64); err == nil {
 		a.Length, a.left = n, n
 	}
 }

@@ -152,6 +152,9 @@ func textFailed(c *check, res Result, first bool) string {
 		}
 		return "ICMP CHECK on service " + rs + " of " + c.srv.svc.name + " failed" + after + "."
 	case DNSCheck:
+		if !first { // also "after 0 retries"
+			after = fmt.Sprintf(" after %d retries", retry)
+		}
 		return "DNS_CHECK (" + rs + ") " + dnsFailure(&spec, res) + after
 	case HTTPCheck:
 		kind := "HTTP_CHECK"

@@ -182,12 +182,16 @@ func TestHTTP(t *testing.T) {
 			}
 		}
 	}
+	// Every piece comes in time, all of them together do not.
+	drips := after(say(head, late(timeout/2, say("body", late(timeout/2, say("te", late(timeout/2, say("xt.", leave))))))))
 	for _, tt := range []struct {
 		name   string
 		serve  func(net.Conn)
 		change func(*URL)
 		want   Reason
 	}{
+		{name: "drips", serve: drips, want: OK},
+		{name: "drips-and-slow-regex", serve: drips, change: func(u *URL) { u.Regex = &Regex{Pattern: "(?<=body)text"} }, want: OK},
 		{name: "plain", serve: answer(head, "hello"), want: OK},
 		{name: "header-in-pieces", serve: answer("HTTP/1.0 2", "00 OK\r", "\n\r\nhello"), want: OK},
 		{name: "no-reason-phrase", serve: answer("HTTP/1.1 200\r\n\r\n"), want: BadStatus},
@@ -271,6 +275,35 @@ func TestTLS(t *testing.T) {
 				t.Errorf("%v (%s), want %v", r.Reason, r.Text, tt.want)
 			}
 		})
+	}
+}
+
+// TestBindPort: every kind of stream uses a source port again that its last
+// connection has left in TIME_WAIT.
+func TestBindPort(t *testing.T) {
+	bound := func(to netip.AddrPort, port uint16) Connection {
+		c := connection(to)
+		c.Bind, c.BindPort = netip.MustParseAddr("127.0.0.1"), port
+		return c
+	}
+	port := closedPort(t).Port()
+	urls := []URL{{Path: "/", Status: []StatusRange{{200, 299}}}}
+	for _, tt := range []struct {
+		name  string
+		serve func(net.Conn)
+		spec  func(Connection) Spec
+		want  Reason
+	}{
+		{"tcp", hold, func(c Connection) Spec { return TCPCheck{c} }, OK},
+		{"http", answer("HTTP/1.0 200 OK\r\n\r\n"), func(c Connection) Spec { return HTTPCheck{Connection: c, URLs: urls} }, OK},
+		{"tls", hold, func(c Connection) Spec { return HTTPCheck{Connection: c, TLS: true, URLs: urls} }, ConnectTimeout},
+		{"tcp-again", hold, func(c Connection) Spec { return TCPCheck{c} }, OK},
+		{"tls-again", hold, func(c Connection) Spec { return HTTPCheck{Connection: c, TLS: true, URLs: urls} }, ConnectTimeout},
+	} {
+		r := once(t, tt.spec(bound(tcpService(t, tt.serve), port)), SchedulerOptions{})[0]
+		if r.Reason != tt.want {
+			t.Errorf("%s: %v (%s), want %v", tt.name, r.Reason, r.Text, tt.want)
+		}
 	}
 }
 

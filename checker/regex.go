@@ -1,7 +1,7 @@
 package checker
 
 import (
-	"fmt"
+	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -54,11 +54,11 @@ func (r *Regex) Compile() (*Matcher, error) {
 		}
 	}
 	if r.has("ungreedy") {
-		return nil, fmt.Errorf("compile regex %q: ungreedy together with features that need backtracking is not supported", r.Pattern)
+		return nil, errors.New("ungreedy together with features that need backtracking is not supported")
 	}
 	re, err := regexp2.Compile(r.Pattern, opts)
 	if err != nil {
-		return nil, fmt.Errorf("compile regex %q: %w", r.Pattern, err)
+		return nil, err
 	}
 	re.MatchTimeout = regexTime
 	m.back = re

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // ClientTLS is what SSL_GET presents to servers: the root SSL block.
@@ -130,7 +128,8 @@ func newHTTPProber(c *HTTPCheck, url int, client *ClientTLS) *connProber {
 }
 
 // Probe implements Prober. connect_timeout covers connect and handshake
-// together, then the wait for the first byte, then the whole rest.
+// together, then the wait for the first byte, then over TLS the whole rest, and
+// otherwise every further read.
 func (p *connProber) Probe(ctx context.Context) (r Result) {
 	began := time.Now()
 	dial, cancel := context.WithDeadline(ctx, began.Add(p.at.Timeout))
@@ -163,7 +162,9 @@ func (p *connProber) Probe(ctx context.Context) (r Result) {
 func (p *connProber) converse(conn net.Conn, r *Result) {
 	send, over := p.talk.opened(r)
 	buf := make([]byte, headerLimit) // as keepalived reads: genhash -v shows the pieces
-	_ = conn.SetDeadline(time.Now().Add(p.at.Timeout))
+	now := time.Now()
+	limit := now.Add(patience * p.at.Timeout)
+	_ = conn.SetDeadline(now.Add(p.at.Timeout))
 	for first := true; !over; {
 		if len(send) > 0 {
 			if _, err := conn.Write(send); err != nil {
@@ -173,9 +174,9 @@ func (p *connProber) converse(conn net.Conn, r *Result) {
 		}
 		n, err := conn.Read(buf)
 		if n > 0 {
-			if first {
+			if first || p.tls == nil {
 				first = false
-				_ = conn.SetDeadline(time.Now().Add(p.at.Timeout))
+				_ = conn.SetDeadline(earlier(time.Now().Add(p.at.Timeout), limit))
 			}
 			send, over = p.talk.got(buf[:n], r)
 			continue
@@ -192,6 +193,13 @@ func (p *connProber) converse(conn net.Conn, r *Result) {
 	}
 }
 
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func timedOut(err error) bool {
 	var t net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
@@ -200,35 +208,22 @@ func timedOut(err error) bool {
 // dial connects with the options of the check, in keepalived's order: mark,
 // interface, source address.
 func (p *connProber) dial(ctx context.Context) (net.Conn, error) {
+	end := newEndpoint(&p.at, stream)
 	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
-		if e := c.Control(func(fd uintptr) { err = prepareDial(int(fd), &p.at) }); e != nil {
+		if e := c.Control(func(fd uintptr) { err = end.prepare(int(fd)) }); e != nil {
 			return e
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("%w: %w", errPrepare, err)
+		}
+		return nil
 	}}
-	if p.at.Bind.IsValid() {
-		d.LocalAddr = &net.TCPAddr{IP: p.at.Bind.AsSlice(), Port: int(p.at.BindPort), Zone: p.at.Bind.Zone()}
-	}
 	return d.DialContext(ctx, "tcp", p.at.To.String())
 }
 
 // errPrepare marks what failed before connect.
 var errPrepare = errors.New("prepare socket")
-
-func prepareDial(fd int, c *Connection) error {
-	if c.Mark != 0 {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(c.Mark)); err != nil {
-			return fmt.Errorf("%w: %w", errPrepare, err)
-		}
-	}
-	if c.Interface != "" {
-		if err := unix.BindToDevice(fd, c.Interface); err != nil {
-			return fmt.Errorf("%w: %w", errPrepare, err)
-		}
-	}
-	return nil
-}
 
 func dialResult(err error) (r Result) {
 	var call *os.SyscallError
@@ -241,8 +236,6 @@ func dialResult(err error) (r Result) {
 		r.describe(BindFailed, errnoOf(err))
 	case errors.As(err, &call) && call.Syscall == "socket":
 		r.describe(NoSocket, errnoOf(err))
-	case errors.As(err, &call) && call.Syscall == "bind":
-		r.describe(BindFailed, errnoOf(err))
 	default:
 		errno := errnoOf(err)
 		reason := connectReason(errno, true)

@@ -169,11 +169,16 @@ func (p *Pool) verdictHTTP(now time.Time, c *check, spec *HTTPCheck, res Result)
 	h, s := &c.http, &c.cfg.Schedule
 	first := !h.passed
 	c.hasRun = true
+	if res.Reason.judged() {
+		p.lengthMismatch(c, spec, res)
+	}
 	if res.Reason != OK {
 		return p.failedHTTP(now, c, res)
 	}
-	p.lengthMismatch(c, spec, res)
-	c.failures = 0
+	if !first || h.url == len(spec.URLs)-1 {
+		// Before, a failure of any url is the first failure of the server.
+		c.failures = 0
+	}
 	pause := s.DelayLoop
 	if spec.FastRecovery && (first || h.phase != httpRound) {
 		pause = 0
@@ -210,7 +215,7 @@ func (p *Pool) failedHTTP(now time.Time, c *check, res Result) Next {
 	case httpRecover:
 		return c.after(now, s.DelayBeforeRetry)
 	}
-	if s.LogAllFailures && c.up {
+	if s.LogAllFailures && (c.up || !h.passed) {
 		p.log(textAttempt(c, res, false))
 	}
 	if c.failures++; c.failures <= s.Retry {
@@ -229,7 +234,7 @@ func (p *Pool) failedHTTP(now time.Time, c *check, res Result) Next {
 }
 
 // lengthMismatch notes, once per difference and url, that the body was shorter
-// or longer than announced. It is no failure.
+// or longer than announced. It is no failure by itself.
 func (p *Pool) lengthMismatch(c *check, spec *HTTPCheck, res Result) {
 	h := &c.http
 	if h.mismatch == nil {

@@ -100,7 +100,7 @@ func readURL(p *parser, k *checkDraft, b block[urlDraft]) {
 }
 
 // finishRegex keeps the expression if it compiles and its bounds if they
-// leave room for a match. What is wrong is only logged.
+// leave room for a match. Wrong bounds are only logged.
 func (p *parser) finishRegex(u *urlDraft) {
 	r := u.regex
 	if r.Pattern == "" {
@@ -112,6 +112,12 @@ func (p *parser) finishRegex(u *urlDraft) {
 	if r.HasMax && r.MinOffset >= r.MaxOffset+1 {
 		p.logf("regex min offset %d > regex_max_offset %d - ignoring", r.MinOffset, r.MaxOffset)
 		r.MinOffset, r.MaxOffset, r.HasMax = 0, 0, false
+	}
+	if _, err := r.Compile(); err != nil {
+		// keepalived says this when it runs and lets the url pass without it. A
+		// check that asks for less than its configuration must not come unseen.
+		p.errorf("Invalid regex: '%s': %v - ignoring", r.Pattern, err)
+		return
 	}
 	u.cfg.Regex = &r
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepalived-go/keepalived/checker"
 )
 
 // TestSeen holds what Debian's 2.2.7 was seen to say of snippets that are in
@@ -140,5 +142,37 @@ virtual_server 10.0.0.1 80 {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("log (-2.2.7 +ours):\n%s", diff)
+	}
+}
+
+// TestInvalidRegex: an expression that cannot be searched for is a fault of the
+// configuration; the url stays without it. 2.2.7 says so when it runs and dies
+// of it at the end.
+func TestInvalidRegex(t *testing.T) {
+	const conf = `virtual_server 10.0.0.1 80 {
+ lvs_sched rr
+ lvs_method NAT
+ protocol TCP
+ real_server 10.0.0.2 80 {
+  HTTP_GET {
+   url {
+    path /
+    regex "a(b"
+   }
+   url {
+    path /
+    regex "a(b)"
+   }
+  }
+ }
+}
+`
+	cfg, problems := Load(Files{"FILE": conf}, "FILE", Env{})
+	if len(problems) != 1 || problems[0].Line != 10 || !strings.HasPrefix(problems[0].Text, "Invalid regex: 'a(b': ") {
+		t.Errorf("problems: %v", problems)
+	}
+	urls := cfg.Checker.Services[0].Servers[0].Checks[0].Spec.(checker.HTTPCheck).URLs
+	if len(urls) != 2 || urls[0].Regex != nil || urls[1].Regex == nil {
+		t.Errorf("urls: %+v", urls)
 	}
 }
