@@ -61,7 +61,7 @@ func CheckFile(open Opener, pattern string, env Env) *Checked {
 	c.lines = map[string][]string{}
 	for _, f := range c.root.files() {
 		if data, err := rec.Read(f.path); err == nil {
-			c.lines[f.name] = strings.Split(string(data), "\n")
+			c.lines[f.name] = strings.Split(data, "\n")
 		}
 	}
 	return c

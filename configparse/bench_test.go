@@ -44,3 +44,17 @@ func BenchmarkInstances(b *testing.B)   { benchmarkLoad(b, instances(4_000)) }
 func BenchmarkSequence(b *testing.B) {
 	benchmarkLoad(b, "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress_excluded {\n  ~SEQ(A,1,200) ~SEQ(B,1,250) 10.1.${A}.${B}\n }\n virtual_ipaddress {\n 10.0.0.1\n }\n}\n")
 }
+
+// BenchmarkReload is a reading in which nothing is new.
+func BenchmarkReload(b *testing.B) {
+	files := Files{"FILE": strings.ReplaceAll(realServers(10_000), " lb_algo", " lb_kind DR\n lb_algo")}
+	var r Reader
+	r.Load(files, "FILE", Env{})
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Load(files, "FILE", Env{})
+	}
+	if r.passed != 100 {
+		b.Fatalf("%d blocks were passed over", r.passed)
+	}
+}

@@ -35,6 +35,10 @@ type Config struct {
 	// IncludeFailed: an include check that was switched on failed (status 6).
 	IncludeFailed bool
 
+	// Files are the names of the files that were read, in order, each as often
+	// as it was.
+	Files []string
+
 	// Unused are the keywords that were accepted and have no effect yet, each
 	// named once.
 	Unused []Notice

@@ -106,7 +106,7 @@ func (p *parser) keyFile(in *instance, name string) string {
 		full = path.Join(p.at.file.dir, name)
 	}
 	info, err := p.lex.open.Stat(full)
-	var data []byte
+	var data string
 	if err == nil && info.Mode.IsRegular() {
 		data, err = p.lex.open.Read(full)
 	}
@@ -120,5 +120,5 @@ func (p *parser) keyFile(in *instance, name string) string {
 	case info.Mode&0o077 != 0:
 		p.classf(Security, "(%s) auth_hmac key file '%s' is readable by group or others", in.Name, name)
 	}
-	return strings.TrimRight(string(data), "\r\n")
+	return strings.TrimRight(data, "\r\n")
 }

@@ -103,7 +103,7 @@ func (l *lexer) openFile(p *pendingFile) *fileSource {
 	on := p.checks&checkRead != 0
 	full := l.resolve(p.name)
 	info, err := l.open.Stat(full)
-	var data []byte
+	var text string
 	switch {
 	case err == nil && info.Mode.IsDir():
 		l.fail(on, "Configuration file '%s' is a directory - skipping", p.name)
@@ -112,7 +112,7 @@ func (l *lexer) openFile(p *pendingFile) *fileSource {
 		l.fail(on, "Configuration file '%s' is not a regular non-executable file - skipping", p.name)
 		return nil
 	case err == nil:
-		data, err = l.open.Read(full)
+		text, err = l.open.Read(full)
 	}
 	l.opened++
 	reason := ""
@@ -134,13 +134,15 @@ func (l *lexer) openFile(p *pendingFile) *fileSource {
 	if strings.Contains(p.name, "/") {
 		dir = path.Dir(full)
 	}
-	text := string(data)
 	if !l.child {
+		l.files = append(l.files, full)
+	}
+	if !l.child && !l.before.any() {
 		lines := strings.Count(text, "\n")
 		l.record = slices.Grow(l.record, lines)
 		l.items = slices.Grow(l.items, lines+lines/2)
 	}
-	return &fileSource{ref: &fileRef{name: p.name, dir: dir, included: p.included}, data: text,
+	return &fileSource{ref: &fileRef{name: p.name, dir: dir, included: p.included}, text: text, data: text,
 		back: l.at, dir: l.dir, checks: l.checks}
 }
 

@@ -28,6 +28,7 @@ type lexer struct {
 	checks   includeCheck
 	several  bool // the -f pattern matched several files
 	opened   int
+	files    []string // that were read
 	expanded int
 	random   func(n uint64) uint64
 
@@ -39,6 +40,8 @@ type lexer struct {
 	// reading may give others.
 	items   []item
 	special bool
+
+	blocks
 
 	// stop ends the reading: a bound was reached.
 	stop bool
@@ -84,7 +87,12 @@ func (l *lexer) next() (item, bool) {
 	return it, true
 }
 
-func (l *lexer) emit(it item) { l.queue = append(l.queue, it) }
+func (l *lexer) emit(it item) {
+	if l.found != nil {
+		l.watch(it)
+	}
+	l.queue = append(l.queue, it)
+}
 
 func (l *lexer) message(class Class, format string, args ...any) {
 	l.special = true
@@ -127,6 +135,9 @@ func (l *lexer) line(s string, raw bool) {
 	empty := s == ""
 	if raw {
 		s = l.trim(s)
+		if l.atHead(s) {
+			return
+		}
 		if !l.child && (s != "" || l.multi != nil) && l.fromFile() {
 			l.record = append(l.record, rawLine{s, l.at})
 		}
@@ -137,6 +148,9 @@ func (l *lexer) line(s string, raw bool) {
 			l.multi.add(l, s)
 		}
 		return
+	}
+	if strings.ContainsAny(s, "$@~") {
+		l.unfollow()
 	}
 	if c := first(s); c == '@' || c == '$' || c == '~' {
 		s = l.condition(s)
@@ -151,10 +165,12 @@ func (l *lexer) line(s string, raw bool) {
 		}
 	}
 	if kind, pattern, ok := isInclude(s); ok {
+		l.unfollow()
 		l.include(kind, pattern)
 		return
 	}
 	l.cut(s)
+	l.followed()
 }
 
 // plain tells whether a line without its comment says the same in both
@@ -213,7 +229,9 @@ func first(s string) byte {
 // original's buffer.
 type fileSource struct {
 	ref  *fileRef
-	data string // lines and words are parts of it: it is never copied
+	text string // lines and words are parts of it: it is never copied
+	data string // what is left of it
+	from int    // where in text the last line begins
 	line int32
 
 	// What was in force outside, put back at the end.
@@ -229,6 +247,7 @@ func (f *fileSource) next(l *lexer) (string, bool, bool) {
 		if end >= 0 {
 			chunk = chunk[:end+1]
 		}
+		f.from = len(f.text) - len(f.data)
 		f.data = f.data[len(chunk):]
 		l.at = position{file: f.ref, line: f.line, column: 1}
 		f.line++
@@ -257,6 +276,7 @@ func (f *fileSource) close(l *lexer) {
 type recording struct {
 	lines []rawLine
 	n     int
+	first *lexer // that recorded it
 }
 
 func (r *recording) next(l *lexer) (string, bool, bool) {
@@ -264,6 +284,11 @@ func (r *recording) next(l *lexer) (string, bool, bool) {
 		return "", false, false
 	}
 	r.n++
+	if known, ok := r.first.marks[r.n-1]; ok {
+		r.first.doubtful = r.first.doubtful || l.multi != nil
+		l.emit(item{kind: itemKnown, at: r.lines[r.n-1].at, end: known})
+		return "", false, true
+	}
 	l.at, l.dir = r.lines[r.n-1].at, r.lines[r.n-1].at.file.dir
 	return r.lines[r.n-1].text, true, true
 }
@@ -279,7 +304,7 @@ func readRecording(first *lexer) []item {
 	}
 	l := newLexer(first.open, first.env)
 	l.child = true
-	l.push(&recording{lines: first.record})
+	l.push(&recording{lines: first.record, first: first})
 	items := make([]item, 0, 2*len(first.record)) // most lines have one, or two with a brace
 	for {
 		it, ok := l.next()

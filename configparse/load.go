@@ -68,22 +68,38 @@ func newConfig(env *Env) *Config {
 // The problems come in the order in which the original prints them under -t:
 // parent, checker, vrrp, bfd. A daemon's process prints those of its own pass.
 func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
-	cfg := newConfig(&env)
-	var problems []Problem
-	lex := newLexer(open, &env)
+	r := newReading(open, pattern, &env, nil)
+	return r.cfg, r.problems
+}
+
+// reading is one run over the files.
+type reading struct {
+	cfg      *Config
+	problems []Problem
+	lex      *lexer
+}
+
+// newReading reads the files. What is known of an earlier reading is not read
+// again, and what this one finds is remembered unless known is nil.
+func newReading(open Opener, pattern string, env *Env, before *known) *reading {
+	r := &reading{cfg: newConfig(env), lex: newLexer(open, env)}
+	if before != nil {
+		r.lex.before, r.lex.found = before, &known{}
+	}
 	start := func(pass Pass) *parser {
-		return &parser{cfg: cfg, env: &env, pass: pass, lex: lex, problems: &problems,
+		return &parser{cfg: r.cfg, env: env, pass: pass, lex: r.lex, problems: &r.problems,
 			scratch: newScratch()}
 	}
 	parent := start(Parent)
-	lex.readMain(pattern)
+	r.lex.readMain(pattern)
 	ok := runPass(parent)
-	cfg.IncludeFailed = slices.ContainsFunc(problems, func(m Problem) bool { return m.Class == FileNotFound })
-	cfg.Failed[Parent] = !ok
-	if !ok || cfg.IncludeFailed || !cfg.enterNamespace(&env) {
-		return cfg, problems
+	r.cfg.Files = r.lex.files
+	r.cfg.IncludeFailed = slices.ContainsFunc(r.problems, func(m Problem) bool { return m.Class == FileNotFound })
+	r.cfg.Failed[Parent] = !ok
+	if !ok || r.cfg.IncludeFailed || !r.cfg.enterNamespace(env) {
+		return r
 	}
-	items := readRecording(lex)
+	items := readRecording(r.lex)
 	for pass := Checker; pass < passes; pass++ {
 		p := start(pass)
 		p.items = items
@@ -91,18 +107,20 @@ func Load(open Opener, pattern string, env Env) (*Config, []Problem) {
 			continue
 		}
 		// Under -t the run ends here; a daemon's processes each do their own pass.
-		cfg.Failed[pass] = true
+		r.cfg.Failed[pass] = true
 		if env.Test {
 			break
 		}
 	}
-	return cfg, problems
+	return r
 }
 
 // runPass reads everything once. False: a parameter was missing.
 func runPass(p *parser) bool {
 	for {
+		p.atRoot = true
 		it, ok := p.read()
+		p.atRoot = false
 		if !ok {
 			break
 		}
@@ -125,6 +143,12 @@ func runPass(p *parser) bool {
 func (p *parser) root(it item) {
 	if it.kind == itemClose {
 		p.classf(UnknownKeyword, "Unknown keyword '}'")
+		return
+	}
+	if it.kind == itemKnown {
+		if p.pass == Checker {
+			p.knownService(it)
+		}
 		return
 	}
 	if it.kind == itemWords {

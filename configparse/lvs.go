@@ -57,22 +57,23 @@ func readSSL(p *parser, _ *Config, _ words) {
 // readService reads a virtual_server block.
 func readService(p *parser, cfg *Config, w words) {
 	cfg.HasChecker = true
-	s := &serviceDraft{}
+	s, said := &serviceDraft{}, len(*p.problems)
 	if !p.serviceTarget(s, w) {
 		p.refuseBlock()
 		return
 	}
-	s.cfg.Line = p.place(w)
+	s.cfg.Line = w.at.place()
 	readBlock(p, serviceBlock, s)
 	p.finishService(s)
+	s.block = p.newBlock(w, said)
 }
 
-// place is "FILE:LINE" of a statement.
-func (p *parser) place(w words) string {
-	if w.at.file == nil {
+// place is "FILE:LINE".
+func (at position) place() string {
+	if at.file == nil {
 		return ""
 	}
-	return w.at.file.name + ":" + strconv.Itoa(int(w.at.line))
+	return at.file.name + ":" + strconv.Itoa(int(at.line))
 }
 
 // serviceTarget reads what identifies the service; false: refused.

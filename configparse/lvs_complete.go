@@ -38,7 +38,7 @@ func (d *lvsDraft) complete(defaults lvsDefaults, say report, examine func()) ch
 	users := map[string]int{}
 	var kept []*serviceDraft
 	for _, s := range d.services {
-		if s.cfg.Target == checker.ByGroup {
+		if s.cfg.Target == checker.ByGroup && !s.known {
 			s.cfg.Ordinal = users[s.cfg.Group]
 			if !s.bindGroup(c.Group(s.cfg.Group), say) {
 				continue
@@ -49,7 +49,9 @@ func (d *lvsDraft) complete(defaults lvsDefaults, say report, examine func()) ch
 	}
 	d.services = kept
 	for _, s := range kept {
-		s.check(c.Group(s.cfg.Group), say)
+		if !s.known {
+			s.check(c.Group(s.cfg.Group), say)
+		}
 	}
 	examine()
 	c.Services = make([]checker.ServiceConfig, len(kept))
@@ -88,7 +90,11 @@ func (s *serviceDraft) bindGroup(g *checker.Group, say report) bool {
 }
 
 // check carries out the validity checks of a service, in their order.
-func (s *serviceDraft) check(g *checker.Group, say report) {
+func (s *serviceDraft) check(g *checker.Group, tell report) {
+	say := func(class Class, format string, args ...any) {
+		s.block = nil // it is to be said again
+		tell(class, format, args...)
+	}
 	s.checkIdentity(g, say)
 	s.removeDuplicates(say)
 	s.checkForwarding(say)
@@ -99,6 +105,9 @@ func (s *serviceDraft) check(g *checker.Group, say report) {
 
 // complete fills in what the service does not say.
 func (s *serviceDraft) complete(defaults lvsDefaults) checker.ServiceConfig {
+	if s.known {
+		return s.block.service
+	}
 	c := s.cfg
 	c.QuorumUp, c.QuorumDown = checkerCommand(s.quorumUp), checkerCommand(s.quorumDown)
 	c.Forward = *s.forward

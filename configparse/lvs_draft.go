@@ -37,6 +37,9 @@ type serviceDraft struct {
 	// Checks of servers that were refused: the original still looks at their
 	// scripts.
 	orphans []*checkDraft
+
+	block *knownBlock // its text, if it may be remembered
+	known bool        // nothing was read: block says it all
 }
 
 // serverDraft is a real_server block.

@@ -125,6 +125,7 @@ func completeLVS(p *parser) {
 	g := &p.cfg.Global
 	defaults := lvsDefaults{alert: alertDefault(g.SMTPAlertCheck, g.SMTPAlert), logAllFailure: g.CheckerLogAllFailures}
 	p.cfg.Checker = p.lvs.complete(defaults, p.checkf, func() { p.lvs.examineScripts(p) })
+	p.lex.remember(p.lvs.services, p.cfg.Checker.Services, defaults)
 }
 
 // alertDefault is what smtp_alert_checker says, else smtp_alert.

@@ -44,17 +44,6 @@ func (p *parser) names() *nameFiles {
 	return p.nameFiles
 }
 
-// IsNameFile tells whether a file that was read is one of iproute2's with names
-// for numbers, and not part of the configuration.
-func IsNameFile(name string) bool {
-	if !strings.Contains(name, "/iproute2/") {
-		return false // a file called group may be anybody's
-	}
-	_, whole := builtIn[path.Base(name)]
-	_, part := builtIn[strings.TrimSuffix(path.Base(path.Dir(name)), ".d")]
-	return whole || part
-}
-
 // find gives the number of a name, or of a number up to hi.
 func (n *nameFiles) find(file, name string, hi uint64) (uint32, bool) {
 	if number, ok := n.table(file)[name]; ok && uint64(number) <= hi {
@@ -102,7 +91,7 @@ func (n *nameFiles) readInto(t map[string]uint32, name string) {
 	if err != nil {
 		return
 	}
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(data) {
 		line, _, _ = strings.Cut(line, "#")
 		f := strings.Fields(line)
 		if len(f) < 2 {

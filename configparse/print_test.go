@@ -13,7 +13,7 @@ import (
 
 // sameConfig compares values, not where and how they were written.
 var sameConfig = cmp.Options{
-	cmpopts.IgnoreFields(Config{}, "Unused", "NoNamespace", "HasVRRP", "HasChecker", "HasBFD"),
+	cmpopts.IgnoreFields(Config{}, "Files", "Unused", "NoNamespace", "HasVRRP", "HasChecker", "HasBFD"),
 	cmpopts.IgnoreUnexported(Global{}),
 	cmpopts.IgnoreFields(vrrp.InstanceConfig{}, "Line"),
 	cmpopts.IgnoreFields(vrrp.Route{}, "Text"),

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -20,7 +21,7 @@ type Opener interface {
 	Dir() string // working directory, absolute
 	Stat(name string) (Info, error)
 	List(dir string) ([]string, error) // names in a directory, without . and ..
-	Read(name string) ([]byte, error)  // contents of a regular file
+	Read(name string) (string, error)  // contents of a regular file
 }
 
 // Info is what the parser wants to know of a file before it reads it.
@@ -65,31 +66,31 @@ func (System) List(dir string) ([]string, error) {
 
 // Read refuses what is not a regular file, so that no device or FIFO is waited
 // for, and what is larger than any configuration.
-func (System) Read(name string) ([]byte, error) {
+func (System) Read(name string) (string, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", name)
+		return "", fmt.Errorf("%s: not a regular file", name)
 	}
 	if st.Size() > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+		return "", fmt.Errorf("%s: larger than %d bytes", name, maxFile)
 	}
-	data := make([]byte, 0, st.Size()+1)
-	b := bytes.NewBuffer(data)
-	if _, err := b.ReadFrom(io.LimitReader(f, maxFile+1)); err != nil { // it may grow meanwhile
-		return nil, err
+	var b strings.Builder
+	b.Grow(int(st.Size()))
+	if _, err := io.Copy(&b, io.LimitReader(f, maxFile+1)); err != nil { // it may grow meanwhile
+		return "", err
 	}
 	if b.Len() > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+		return "", fmt.Errorf("%s: larger than %d bytes", name, maxFile)
 	}
-	return b.Bytes(), nil
+	return b.String(), nil
 }
 
 // Files is an Opener over a map from absolute or relative names to contents.
@@ -119,10 +120,7 @@ func (f Files) List(dir string) ([]string, error) {
 		if err != nil || rel == "." || len(rel) > 1 && rel[:2] == ".." {
 			continue
 		}
-		first := filepath.SplitList(rel)[0]
-		if i := bytes.IndexByte([]byte(rel), '/'); i >= 0 {
-			first = rel[:i]
-		}
+		first, _, _ := strings.Cut(rel, "/")
 		seen[first] = true
 	}
 	var names []string
@@ -136,11 +134,11 @@ func (f Files) List(dir string) ([]string, error) {
 }
 
 // Read gives the contents.
-func (f Files) Read(name string) ([]byte, error) {
+func (f Files) Read(name string) (string, error) {
 	if s, ok := f.get(f.clean(name)); ok {
-		return []byte(s), nil
+		return s, nil
 	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func (f Files) clean(name string) string { return filepath.Join("/", name) }
@@ -170,14 +168,13 @@ type request struct {
 type answer struct {
 	info  Info
 	names []string
-	data  []byte
+	data  string
 	err   string
 	errno int // of fs.ErrNotExist and the like: 0 other, 1 not there, 2 not allowed
 }
 
 func (a answer) equal(b answer) bool {
-	return a.info == b.info && a.err == b.err && a.errno == b.errno &&
-		bytes.Equal(a.data, b.data) && slices.Equal(a.names, b.names)
+	return a.info == b.info && a.err == b.err && a.errno == b.errno && a.data == b.data && slices.Equal(a.names, b.names)
 }
 
 // NewRecorder records what is asked of open.
@@ -218,7 +215,7 @@ func (r *Recorder) List(dir string) ([]string, error) {
 }
 
 // Read asks and remembers.
-func (r *Recorder) Read(name string) ([]byte, error) {
+func (r *Recorder) Read(name string) (string, error) {
 	data, err := r.Opener.Read(name)
 	r.keep('r', name, answer{data: data}, err)
 	return data, err
@@ -284,7 +281,7 @@ func (a *Archive) List(dir string) ([]string, error) {
 }
 
 // Read answers as it was.
-func (a *Archive) Read(name string) ([]byte, error) {
+func (a *Archive) Read(name string) (string, error) {
 	got, err := a.ask('r', name)
 	return got.data, err
 }
@@ -295,7 +292,11 @@ const archiveMagic = "keepalived-go archive 1\n"
 
 // Encode gives the archive as bytes for DecodeArchive.
 func (a *Archive) Encode() []byte {
-	b := []byte(archiveMagic)
+	size := 1 << 10
+	for q, got := range a.answers {
+		size += len(q.name) + len(got.data) + 64*(1+len(got.names))
+	}
+	b := append(make([]byte, 0, size), archiveMagic...)
 	b = binary.AppendUvarint(b, a.Seed)
 	b = appendString(b, a.dir)
 	b = binary.AppendUvarint(b, uint64(len(a.answers)))
@@ -305,7 +306,7 @@ func (a *Archive) Encode() []byte {
 		b = binary.AppendUvarint(b, uint64(got.info.Size))
 		b = binary.AppendUvarint(b, uint64(got.errno))
 		b = appendString(b, got.err)
-		b = appendString(b, string(got.data))
+		b = appendString(b, got.data)
 		b = binary.AppendUvarint(b, uint64(len(got.names)))
 		for _, n := range got.names {
 			b = appendString(b, n)
@@ -326,14 +327,14 @@ func DecodeArchive(b []byte) (*Archive, error) {
 	if !bytes.HasPrefix(b, []byte(archiveMagic)) {
 		return nil, ErrArchive
 	}
-	d := decoder{b: b[len(archiveMagic):]}
+	d := decoder{b: string(b[len(archiveMagic):])}
 	a := &Archive{Seed: d.number(), dir: d.text(), answers: map[request]answer{}}
 	for n := d.number(); n > 0 && !d.bad; n-- {
 		q := request{op: d.byte()}
 		q.name = d.text()
 		var got answer
 		got.info = Info{Mode: fs.FileMode(d.number()), Size: int64(d.number())}
-		got.errno, got.err, got.data = int(d.number()), d.text(), []byte(d.text())
+		got.errno, got.err, got.data = int(d.number()), d.text(), d.text()
 		for k := d.number(); k > 0 && !d.bad; k-- {
 			got.names = append(got.names, d.text())
 		}
@@ -345,15 +346,16 @@ func DecodeArchive(b []byte) (*Archive, error) {
 	return a, nil
 }
 
+// decoder takes values from the beginning of b, and gives parts of it.
 type decoder struct {
-	b   []byte
+	b   string
 	bad bool
 }
 
 func (d *decoder) number() uint64 {
-	n, k := binary.Uvarint(d.b)
+	n, k := binary.Uvarint([]byte(d.b[:min(len(d.b), binary.MaxVarintLen64)]))
 	if k <= 0 {
-		d.bad, d.b = true, nil
+		d.bad, d.b = true, ""
 		return 0
 	}
 	d.b = d.b[k:]
@@ -363,10 +365,10 @@ func (d *decoder) number() uint64 {
 func (d *decoder) text() string {
 	n := d.number()
 	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
+		d.bad, d.b = true, ""
 		return ""
 	}
-	s := string(d.b[:n])
+	s := d.b[:n]
 	d.b = d.b[n:]
 	return s
 }

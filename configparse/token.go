@@ -31,6 +31,7 @@ const (
 	itemOpen
 	itemClose
 	itemMessage // a lexical message, repeated by every pass that reads it
+	itemKnown   // a virtual_server block that was read before (Reader)
 )
 
 // item is a statement or a message, in the order in which they were met.
@@ -39,7 +40,7 @@ type item struct {
 	at    position
 	kind  itemKind
 	class Class
-	end   int32 // of an itemOpen: where its itemClose is, if known (matchBraces)
+	end   int32 // of an itemOpen: where its itemClose is, if known (matchBraces); of an itemKnown: which
 }
 
 // matchBraces notes for each block where it ends, unless it has messages, which

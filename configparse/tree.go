@@ -24,6 +24,7 @@ type parser struct {
 	at       position // of the statement last read
 	column   int32    // of the word last looked at
 	depth    int      // braces open
+	atRoot   bool     // the next statement is one outside of all blocks
 	problems *[]Problem
 
 	// ended: a parameter was missing. Nothing is read or reported any more.
@@ -105,11 +106,15 @@ func (p *parser) read() (item, bool) {
 		if !ok {
 			return it, false
 		}
-		if it.kind != itemMessage {
+		switch {
+		case it.kind == itemMessage:
+			p.report(it.class, it.at, it.text)
+		case it.kind == itemKnown && !p.atRoot:
+			p.lex.doubtful = true
+		default:
 			p.brace(it)
 			return it, true
 		}
-		p.report(it.class, it.at, it.text)
 	}
 }
 

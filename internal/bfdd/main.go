@@ -39,8 +39,9 @@ type daemon struct {
 // status.
 func Main(c process.Child) int {
 	d := newDaemon(c)
+	source := host.Source{Child: c, Pass: configparse.BFD, Reader: configparse.Reader{NoServices: true}}
 	d.load = func() (*configparse.Config, int) {
-		conf, _, status := host.Load(c, configparse.BFD, nil, nil)
+		conf, _, status := source.Load(nil)
 		return conf, status
 	}
 	return d.run()

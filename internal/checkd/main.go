@@ -49,6 +49,7 @@ type daemon struct {
 	meter    *meter // for other goroutines
 	own      process.Settings
 	heap     process.Heap
+	source   host.Source
 	ahead    atomic.Pointer[host.Ahead] // of a reload that the parent has not decided yet
 	reloads  int
 	state    stateFile // for a successor
@@ -60,6 +61,7 @@ type daemon struct {
 // status.
 func Main(c process.Child) int {
 	d := &daemon{child: c, pool: checker.NewPool(), meter: newMeter(), heap: process.Heap{Percent: restingGC}}
+	d.source = host.Source{Child: c, Pass: configparse.Checker, Adapt: adaptEnv}
 	signals := c.CatchSignals()
 	if status := d.start(); status >= 0 {
 		return status

@@ -7,7 +7,6 @@ import (
 
 	"github.com/keepalived-go/keepalived/checker"
 	"github.com/keepalived-go/keepalived/configparse"
-	"github.com/keepalived-go/keepalived/internal/host"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/notify"
 	"github.com/keepalived-go/keepalived/internal/process"
@@ -50,9 +49,9 @@ func (d *daemon) start() int {
 // exit status of a process that cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
 	d.heap.Read()
-	conf, copied, status := host.Load(d.child, configparse.Checker, adaptEnv, d.ahead.Swap(nil))
+	conf, seed, status := d.source.Load(d.ahead.Swap(nil))
 	if status < 0 {
-		d.state.file, d.state.conf = d.child.State, fingerprint(copied)
+		d.state.file, d.state.conf = d.child.State, seed
 	}
 	return conf, status
 }
@@ -63,7 +62,7 @@ func adaptEnv(env *configparse.Env) { env.HostName = notify.CanonicalHost(env.Ho
 // be called by any goroutine: the loop's would be one thread more to wake.
 func (d *daemon) readAhead(seed uint64) {
 	d.heap.Read()
-	ahead := host.ReadAhead(d.child, seed, adaptEnv)
+	ahead := d.source.ReadAhead(seed)
 	d.ahead.Store(ahead)
 	// The parent may refuse what it reads, and does not say so.
 	time.AfterFunc(aheadFor, func() {

@@ -2,7 +2,6 @@ package checkd
 
 import (
 	"encoding/binary"
-	"hash/crc64"
 	"os"
 	"time"
 
@@ -27,11 +26,11 @@ const (
 // killed: the parent keeps the file.
 //
 //	0      8      16              24
-//	| size | beat | fingerprint   | state of the pool …
-//	|      |      | of the config |
+//	| size | beat | seed of the   | state of the pool …
+//	|      |      | configuration |
 type stateFile struct {
 	file *os.File
-	conf uint64 // fingerprint of the configuration in force
+	conf uint64 // the seed of the configuration in force, which no other reading has
 
 	saved    uint64 // revision of the pool that is in the file
 	savedAt  time.Time
@@ -41,12 +40,6 @@ type stateFile struct {
 }
 
 const stateHead = 24
-
-// fingerprint tells one configuration from another. Nobody forges it: both are
-// the parent's.
-func fingerprint(b []byte) uint64 { return crc64.Checksum(b, fingerprintTable) }
-
-var fingerprintTable = crc64.MakeTable(crc64.ECMA)
 
 // uptime is CLOCK_BOOTTIME, which all processes share.
 func uptime() uint64 {

@@ -6,40 +6,47 @@ import (
 	"github.com/keepalived-go/keepalived/internal/process"
 )
 
-// Load parses the parent's copy of the configuration in one of its children,
-// whose pass it is, and logs what that pass has to say. It also returns the
-// copy, and -1 or the exit status of a process that cannot go on with it. adapt
-// changes what the parser may ask; nil leaves it. What was read ahead is taken
+// Source is where a child has its configuration from, again at each reload.
+type Source struct {
+	Child  process.Child
+	Pass   configparse.Pass       // the child's
+	Adapt  func(*configparse.Env) // changes what the parser may ask, on any goroutine; nil leaves it
+	Reader configparse.Reader
+}
+
+// Load parses the parent's copy of the configuration and logs what the child's
+// pass has to say. It also returns the seed of that copy, and -1 or the exit
+// status of a process that cannot go on with it. What was read ahead is taken
 // if it is the same, and may be nil.
-func Load(c process.Child, pass configparse.Pass, adapt func(*configparse.Env), ahead *Ahead) (*configparse.Config, []byte, int) {
-	copied, err := c.Config()
+func (s *Source) Load(ahead *Ahead) (*configparse.Config, uint64, int) {
+	copied, err := s.Child.Config()
 	if err != nil {
 		log.Err("%v", err)
-		return nil, nil, process.ExitFatal
+		return nil, 0, process.ExitFatal
 	}
 	archive, err := configparse.DecodeArchive(copied)
 	if err != nil {
 		log.Err("read the configuration: %v", err)
-		return nil, nil, process.ExitFatal
+		return nil, 0, process.ExitFatal
 	}
 	conf, problems, same := ahead.result(archive)
 	if !same {
-		conf, problems = configparse.Load(archive, c.Options.ConfigFile, childEnv(c.Options, archive.Seed, adapt))
+		conf, problems = s.Reader.Load(archive, s.Child.Options.ConfigFile, s.env(archive.Seed))
 	}
 	missing := false
 	for _, p := range problems {
-		if p.Pass == pass {
+		if p.Pass == s.Pass {
 			log.Info("%v", p)
 			missing = missing || p.Class == configparse.MissingParameter
 		}
 	}
-	if !conf.Failed[pass] {
-		return conf, copied, -1
+	if !conf.Failed[s.Pass] {
+		return conf, archive.Seed, -1
 	}
 	if !missing { // then the original ends in the middle of a line
 		process.LogStopped()
 	}
-	return conf, copied, process.ExitConfig
+	return conf, archive.Seed, process.ExitConfig
 }
 
 // Ahead is a configuration that a child reads from the files at the same time
@@ -54,13 +61,13 @@ type Ahead struct {
 	problems []configparse.Problem
 }
 
-// ReadAhead begins to read with the seed that the parent reads with. adapt is
-// called and asked on another goroutine.
-func ReadAhead(c process.Child, seed uint64, adapt func(*configparse.Env)) *Ahead {
+// ReadAhead begins to read, on another goroutine, with the seed that the parent
+// reads with.
+func (s *Source) ReadAhead(seed uint64) *Ahead {
 	a := &Ahead{recorder: configparse.NewRecorder(configparse.System{}), seed: seed, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
-		a.conf, a.problems = configparse.Load(a.recorder, c.Options.ConfigFile, childEnv(c.Options, seed, adapt))
+		a.conf, a.problems = s.Reader.Load(a.recorder, s.Child.Options.ConfigFile, s.env(seed))
 	}()
 	return a
 }
@@ -74,18 +81,19 @@ func (a *Ahead) result(archive *configparse.Archive) (*configparse.Config, []con
 	return a.conf, a.problems, archive.Confirms(a.recorder)
 }
 
-// childEnv is what the parser may ask in a child: not what the process looks
+// env is what the parser may ask in a child: not what the process looks
 // into itself, such as its scripts, nor what takes time, such as the address of
 // the mail server.
-func childEnv(o process.Options, seed uint64, adapt func(*configparse.Env)) configparse.Env {
+func (s *Source) env(seed uint64) configparse.Env {
+	o := s.Child.Options
 	env := Env(o.ConfigID, seed)
 	env = configparse.Env{
 		ConfigID: env.ConfigID, HostName: env.HostName, Seed: seed, CPUs: env.CPUs,
 		IncludeChecks: o.AllConfig, Namespace: o.Namespace, SNMPSocket: o.SNMPSocket,
 		Getenv: env.Getenv, Link: env.Link, User: env.User, Group: env.Group,
 	}
-	if adapt != nil {
-		adapt(&env)
+	if s.Adapt != nil {
+		s.Adapt(&env)
 	}
 	return env
 }

@@ -35,7 +35,7 @@ func TestReadAhead(t *testing.T) {
 			write(t, dir+"/k.conf", text+"include later.conf\n")
 			write(t, dir+"/more.conf", "! nothing\n")
 			child := process.Child{Options: process.Options{ConfigFile: dir + "/k.conf"}}
-			ahead := ReadAhead(child, 7, nil)
+			ahead := (&Source{Child: child}).ReadAhead(7)
 			<-ahead.done
 			if c.change != nil {
 				c.change(t, dir)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/keepalived-go/keepalived/configparse"
+	"github.com/keepalived-go/keepalived/internal/host"
 	"github.com/keepalived-go/keepalived/internal/kernel"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
@@ -37,6 +38,7 @@ type daemon struct {
 	watch   *kernel.Watcher
 	worker  *worker // runs beside the loop; see job
 
+	source  host.Source
 	reloads int
 	conf    *configparse.Config
 	cfg     *vrrp.Config // conf.VRRP with what the kernel adds
@@ -79,7 +81,9 @@ func Main(c process.Child) int {
 }
 
 func newDaemon(c process.Child) *daemon {
-	return &daemon{child: c, links: newLinkTable(), sockets: map[vrrp.SocketID]*socketSlot{}, bfd: map[string]bool{}}
+	d := &daemon{child: c, links: newLinkTable(), sockets: map[vrrp.SocketID]*socketSlot{}, bfd: map[string]bool{}}
+	d.source = host.Source{Child: c, Pass: configparse.VRRP, Adapt: d.adaptEnv, Reader: configparse.Reader{NoServices: true}}
+	return d
 }
 
 func (d *daemon) run() int {

@@ -95,13 +95,16 @@ func (d *daemon) openRaw() error {
 // exit status of a process that cannot go on with it.
 func (d *daemon) load() (*configparse.Config, int) {
 	debug.SetGCPercent(readingGC) // until it settles
-	conf, _, status := host.Load(d.child, configparse.VRRP, func(env *configparse.Env) {
-		env.Link = func(name string) (configparse.Link, bool) {
-			l, ok := d.links.named(name)
-			return host.Link(l, d.links.byIndex[l.Parent].Name), ok
-		}
-	}, nil)
+	conf, _, status := d.source.Load(nil)
 	return conf, status
+}
+
+// adaptEnv has the parser see the links that this process knows.
+func (d *daemon) adaptEnv(env *configparse.Env) {
+	env.Link = func(name string) (configparse.Link, bool) {
+		l, ok := d.links.named(name)
+		return host.Link(l, d.links.byIndex[l.Parent].Name), ok
+	}
 }
 
 // readNetwork tells the core all links and addresses there are.

@@ -52,7 +52,8 @@ func Main(options process.Options, logging log.Options) int {
 		p.launched = at
 	}
 	p.heap.Read()
-	p.reading = read(options, newSeed())
+	p.reader.NoServices = true
+	p.reading = p.read(newSeed())
 	if !again {
 		p.reading.sayFiles(options)
 		p.reading.say()

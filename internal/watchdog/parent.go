@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/keepalived-go/keepalived/configparse"
 	"github.com/keepalived-go/keepalived/internal/control"
 	"github.com/keepalived-go/keepalived/internal/log"
 	"github.com/keepalived-go/keepalived/internal/process"
@@ -22,6 +23,7 @@ type Parent struct {
 	args    []string
 	pid     int
 
+	reader   configparse.Reader
 	reading  reading  // the configuration in force
 	archive  *os.File // what the children read
 	names    names

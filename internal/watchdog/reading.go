@@ -17,8 +17,7 @@ import (
 type reading struct {
 	config   *configparse.Config
 	problems []configparse.Problem
-	files    []string // that were read, in order
-	archive  []byte   // what the children read again, with the same names and lines
+	archive  []byte // what the children read again, with the same names and lines
 }
 
 // newSeed is what a reading draws _RANDOM from.
@@ -26,34 +25,20 @@ func newSeed() uint64 { return uint64(time.Now().UnixNano()) }
 
 // read reads the configuration files. Every file is read once: the children
 // get the recording.
-func read(options process.Options, seed uint64) reading {
+func (p *Parent) read(seed uint64) reading {
+	options := p.options
 	env := host.Env(options.ConfigID, seed)
 	env.IncludeChecks = options.AllConfig
 	env.Namespace = options.Namespace
 	env.SNMPSocket = options.SNMPSocket
 	var r reading
-	recorder := configparse.NewRecorder(opener{configparse.System{}, &r.files})
-	r.config, r.problems = configparse.Load(recorder, options.ConfigFile, env)
+	recorder := configparse.NewRecorder(configparse.System{})
+	r.config, r.problems = p.reader.Load(recorder, options.ConfigFile, env)
 	r.archive = recorder.Archive(seed).Encode()
 	// The parent needs the globals and which children to start; the children
 	// parse for themselves. Of 5,000 checks it would keep 25 MB.
 	r.config.Trim()
 	return r
-}
-
-// opener notes the names of the files that are read.
-type opener struct {
-	configparse.Opener
-	files *[]string
-}
-
-// Read implements configparse.Opener.
-func (o opener) Read(name string) ([]byte, error) {
-	b, err := o.Opener.Read(name)
-	if err == nil {
-		*o.files = append(*o.files, name)
-	}
-	return b, err
 }
 
 // childWait is how long a child may take to stop (child_wait_time).
@@ -70,7 +55,7 @@ func (r reading) usable(options process.Options) error {
 	if r.config.IncludeFailed {
 		return fmt.Errorf("a file that the configuration includes cannot be read, and include checks are on")
 	}
-	if len(r.files) == 0 {
+	if len(r.config.Files) == 0 {
 		return fmt.Errorf("no configuration could be read from %s", options.ConfigFile)
 	}
 	return nil
@@ -97,10 +82,7 @@ func (r reading) ended() bool {
 // sayFiles logs the names of the files that were read; the main one as -f
 // gives it.
 func (r reading) sayFiles(options process.Options) {
-	for i, name := range r.files {
-		if configparse.IsNameFile(name) {
-			continue // keepalived says nothing of iproute2's files
-		}
+	for i, name := range r.config.Files {
 		if i == 0 && filepath.Base(name) == filepath.Base(options.ConfigFile) {
 			name = options.ConfigFile
 		}

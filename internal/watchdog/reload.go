@@ -37,7 +37,7 @@ func (p *Parent) reload() {
 	for _, c := range p.children {
 		c.readAhead(seed)
 	}
-	next := read(p.options, seed)
+	next := p.read(seed)
 	if !checked {
 		next.sayFiles(p.options)
 	}
@@ -226,7 +226,7 @@ func (p *Parent) saveConfig() {
 		log.Info("Unable to save configuration: %v", err)
 		return
 	}
-	for _, name := range p.reading.files {
+	for _, name := range p.reading.config.Files {
 		b, err := archive.Read(name)
 		if err != nil {
 			continue
