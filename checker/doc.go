@@ -6,7 +6,7 @@
 // should have. It starts no goroutine, opens no socket, reads no clock.
 //
 // The acting half runs the checks: Scheduler has one heap of due times; checks
-// that only connect, write and read share an epoll loop (Poller) and cost no
+// that only connect, write and read are conversations in an epoll loop and cost no
 // goroutine, the others (TLS, scripts) get one while they run. A check's
 // conversation (HTTP, SMTP, DNS …) is again pure: bytes in, bytes out.
 //

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // SchedulerOptions connect a Scheduler to the loop that owns it.
 type SchedulerOptions struct {
 	// Post hands a function to the owner's loop; false if the loop has ended.
 	Post func(func(now time.Time)) bool
+	// Watch has f called in the owner's loop whenever fd can be read. Nil: the
+	// loop takes no part in conversations.
+	Watch func(fd int, f func(now time.Time)) error
 	// Report is called in the owner's loop with every result, and says when the
 	// check is to run again: usually Pool.Report.
 	Report func(now time.Time, id CheckID, res Result) Next
@@ -31,8 +36,13 @@ const (
 	slackShare = 200
 	maxSlack   = 50 * time.Millisecond
 
+	// company is how many connections the owner's loop takes itself: to wake
+	// another thread for a few of them, and the loop for what it found, costs more
+	// than the checks.
+	company = 32
+
 	// crowd is how many connections one poller takes before the next is used:
-	// a few checks need no second thread.
+	// a few checks need no third thread.
 	crowd = 128
 )
 
@@ -40,8 +50,9 @@ const (
 // number of attempts under way, no goroutine for a check that waits. Its
 // methods belong to the owner's loop.
 //
-//	Start --> heap --Tick--> poller, or a goroutine (TLS, scripts)
-//	            ^                      |
+//	Start --> heap --Tick--> conversations of the loop; of a poller when these
+//	            ^            are many; or a goroutine (TLS, scripts)
+//	            |                      |
 //	            +--Report-- loop <-----+ Post
 type Scheduler struct {
 	opt     SchedulerOptions
@@ -49,9 +60,10 @@ type Scheduler struct {
 	jobs    map[CheckID]*job
 	due     heap[*job]
 	running int
-	spare   []*attempt // to be used again
+	spare   []*attempt     // to be used again
+	local   *conversations // the loop's own; nil: none
+	talking int            // its attempts
 	pollers []*poller
-	load    []int // attempts per poller
 	closed  bool
 	late    Lateness
 }
@@ -164,11 +176,19 @@ func (s *Scheduler) stamp(t time.Time) int64 { return int64(t.Sub(s.base)) }
 
 // Next is when Tick is wanted; the zero time: never, or not before an attempt
 // under way has ended.
-func (s *Scheduler) Next() time.Time {
-	if s.due.len() == 0 || s.running >= s.opt.Limit || s.closed {
-		return time.Time{}
+func (s *Scheduler) Next() (next time.Time) {
+	if s.closed {
+		return next
 	}
-	return s.base.Add(time.Duration(s.due.top().due.at))
+	if s.due.len() > 0 && s.running < s.opt.Limit {
+		next = s.base.Add(time.Duration(s.due.top().due.at))
+	}
+	if s.local != nil {
+		if at := s.local.next(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			return at
+		}
+	}
+	return next
 }
 
 // Tick starts what is due at now.
@@ -176,7 +196,9 @@ func (s *Scheduler) Tick(now time.Time) {
 	if s.closed {
 		return
 	}
-	batch := map[*poller][]*attempt{}
+	if s.local != nil {
+		s.local.now = now
+	}
 	at := s.stamp(now)
 	for s.due.len() > 0 && s.running < s.opt.Limit {
 		j := s.due.top()
@@ -185,13 +207,22 @@ func (s *Scheduler) Tick(now time.Time) {
 		}
 		s.due.remove(j)
 		s.late.note(now.Sub(j.next.At), s.running+1 == s.opt.Limit)
-		if p, a := s.launch(j); p != nil {
-			batch[p] = append(batch[p], a)
-		}
+		s.launch(now, j)
 	}
-	for p, list := range batch {
-		p.submit(list...)
+	for _, p := range s.pollers {
+		p.submit()
 	}
+	s.turn(now)
+}
+
+// turn goes on with the loop's own conversations.
+func (s *Scheduler) turn(time.Time) {
+	if s.local == nil || s.closed {
+		return
+	}
+	s.local.turn()
+	s.ended(s.local.now, s.local.done)
+	s.local.done = s.local.done[:0]
 }
 
 func (l *Lateness) note(late time.Duration, held bool) {
@@ -202,9 +233,8 @@ func (l *Lateness) note(late time.Duration, held bool) {
 	}
 }
 
-// launch begins an attempt; one for a poller is handed back to be submitted
-// with others.
-func (s *Scheduler) launch(j *job) (*poller, *attempt) {
+// launch begins an attempt; one for a poller waits to be submitted with others.
+func (s *Scheduler) launch(now time.Time, j *job) {
 	a := &attempt{}
 	if n := len(s.spare); n > 0 {
 		a = s.spare[n-1]
@@ -213,47 +243,71 @@ func (s *Scheduler) launch(j *job) (*poller, *attempt) {
 	st := j.steps[min(j.next.Step, len(j.steps)-1)]
 	a.job, a.gen = j, j.gen
 	a.end, a.timeout, a.talk = st.end, st.timeout, st.talk
-	a.poller = -1
+	a.poller, a.own = nil, false
 	j.running = a
 	s.running++
 	if st.prober != nil {
 		s.run(j, a, st.prober)
-		return nil, nil
+		return
 	}
-	i, err := s.choose()
+	if s.converse(now) {
+		a.own = true
+		s.talking++
+		s.local.start(a)
+		return
+	}
+	p, err := s.choose()
 	if err != nil {
-		a.res = Result{Began: time.Now(), Reason: NoSocket, Text: err.Error()}
+		a.res = Result{Began: now, Reason: NoSocket, Text: err.Error()}
 		go s.deliver([]*attempt{a})
-		return nil, nil
+		return
 	}
-	a.poller = i
-	s.load[i]++
-	return s.pollers[i], a
+	a.poller = p
+	p.load++
+	p.batch = append(p.batch, a)
+}
+
+// converse reports whether the loop has room for a conversation of its own.
+func (s *Scheduler) converse(now time.Time) bool {
+	if s.local == nil && s.opt.Watch != nil {
+		c, err := newConversations()
+		if err == nil {
+			if err = s.opt.Watch(c.epfd, s.turn); err != nil {
+				unix.Close(c.epfd)
+			}
+		}
+		if err != nil { // a poller says what is wrong, or does it
+			return false
+		}
+		c.now = now
+		s.local = c
+	}
+	return s.local != nil && s.talking < company
 }
 
 // choose finds the first poller that is not crowded, or the emptiest.
-func (s *Scheduler) choose() (int, error) {
-	best := 0
-	for i, n := range s.load {
-		if n < crowd {
-			return i, nil
+func (s *Scheduler) choose() (*poller, error) {
+	var best *poller
+	for _, p := range s.pollers {
+		if p.load < crowd {
+			return p, nil
 		}
-		if n < s.load[best] {
-			best = i
+		if best == nil || p.load < best.load {
+			best = p
 		}
 	}
-	if len(s.pollers) > 0 && len(s.pollers) >= runtime.GOMAXPROCS(0) {
+	if best != nil && len(s.pollers) >= runtime.GOMAXPROCS(0) {
 		return best, nil
 	}
 	p, err := newPoller(s.deliver)
 	if err != nil {
-		if len(s.pollers) > 0 {
+		if best != nil {
 			return best, nil
 		}
-		return 0, fmt.Errorf("start poller: %w", err)
+		return nil, fmt.Errorf("start poller: %w", err)
 	}
-	s.pollers, s.load = append(s.pollers, p), append(s.load, 0)
-	return len(s.pollers) - 1, nil
+	s.pollers = append(s.pollers, p)
+	return p, nil
 }
 
 // run performs an attempt in a goroutine of its own.
@@ -277,8 +331,11 @@ func (s *Scheduler) deliver(list []*attempt) {
 func (s *Scheduler) ended(now time.Time, list []*attempt) {
 	for _, a := range list {
 		s.running--
-		if a.poller >= 0 {
-			s.load[a.poller]--
+		if a.poller != nil {
+			a.poller.load--
+		}
+		if a.own {
+			s.talking--
 		}
 		j := a.job
 		if j.gen != a.gen || a.dropped.Load() {
@@ -327,5 +384,9 @@ func (s *Scheduler) Close() {
 	}
 	for _, p := range s.pollers {
 		p.close()
+	}
+	if s.local != nil {
+		s.local.closeAll()
+		unix.Close(s.local.epfd)
 	}
 }

@@ -13,22 +13,56 @@ import (
 type bench struct {
 	*Scheduler
 	posts chan func(time.Time)
+	ended chan struct{}
 	got   map[CheckID][]Result
 	next  func(now time.Time) Next
 	after func() // called after every input; nil: nothing
 }
 
 func newBench(t testing.TB, opt SchedulerOptions) *bench {
-	b := &bench{posts: make(chan func(time.Time), 64), got: map[CheckID][]Result{}}
+	b := &bench{posts: make(chan func(time.Time), 64), ended: make(chan struct{}), got: map[CheckID][]Result{}}
 	b.next = func(time.Time) Next { return Next{} }
 	opt.Post = func(f func(time.Time)) bool { b.posts <- f; return true }
+	opt.Watch = b.watch
 	opt.Report = func(now time.Time, id CheckID, r Result) Next {
 		b.got[id] = append(b.got[id], r)
 		return b.next(now)
 	}
 	b.Scheduler = NewScheduler(opt)
-	t.Cleanup(b.Close)
+	t.Cleanup(func() { close(b.ended); b.Close() })
 	return b
+}
+
+// watch posts f, and waits until it was called, as long as fd can be read.
+func (b *bench) watch(fd int, f func(time.Time)) error {
+	fd, err := unix.Dup(fd)
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer unix.Close(fd)
+		for called := make(chan struct{}, 1); ; {
+			select {
+			case <-b.ended:
+				return
+			default:
+			}
+			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 50); n < 1 {
+				continue
+			}
+			select {
+			case b.posts <- func(now time.Time) { f(now); called <- struct{}{} }:
+			case <-b.ended:
+				return
+			}
+			select {
+			case <-called:
+			case <-b.ended:
+				return
+			}
+		}
+	}()
+	return nil
 }
 
 // until runs the loop until done says so.
@@ -114,6 +148,7 @@ func TestSchedulerReplaces(t *testing.T) {
 
 func TestSchedulerLimit(t *testing.T) {
 	b := newBench(t, SchedulerOptions{Limit: 2})
+	b.opt.Watch = nil // the loop would also have to end its own conversations in time
 	to := tcpService(t, hold)
 	for id := CheckID(1); id <= 5; id++ {
 		b.Apply(Start{ID: id, Spec: httpCheck(to), At: time.Now()})
@@ -123,6 +158,37 @@ func TestSchedulerLimit(t *testing.T) {
 		t.Error("something is due although the limit is reached")
 	}
 	b.until(t, "all five have run", func() bool { return len(b.got) == 5 })
+}
+
+// TestSchedulerCompany: the loop takes some conversations itself, the others go to
+// a poller, and those that end make room.
+func TestSchedulerCompany(t *testing.T) {
+	b := newBench(t, SchedulerOptions{})
+	release := make(chan struct{})
+	to := tcpService(t, func(c net.Conn) {
+		<-release
+		answer("HTTP/1.0 200 OK\r\n\r\n")(c)
+	})
+	check := httpCheck(to)
+	check.Connection.Timeout = time.Minute
+	const n = company + 10
+	for id := CheckID(1); id <= n; id++ {
+		b.Apply(Start{ID: id, Spec: check, At: time.Now()})
+	}
+	b.until(t, "all run", func() bool { return b.Running() == n })
+	if b.talking != company || len(b.pollers) != 1 || b.pollers[0].load != n-company {
+		t.Errorf("the loop talks with %d, %d pollers with the others; want %d and one poller", b.talking, len(b.pollers), company)
+	}
+	close(release)
+	b.until(t, "all have ended", func() bool { return b.Running() == 0 })
+	for id := CheckID(1); id <= n; id++ {
+		if len(b.got[id]) != 1 || b.got[id][0].Reason != OK {
+			t.Errorf("check %d: %v, want one success", id, b.got[id])
+		}
+	}
+	if b.talking != 0 || b.pollers[0].load != 0 {
+		t.Errorf("%d and %d conversations are counted after the end", b.talking, b.pollers[0].load)
+	}
 }
 
 // TestNoDescriptors: without descriptors nothing can be said about the server.

@@ -2,7 +2,9 @@ package checker
 
 import (
 	"errors"
+	"net"
 	"net/netip"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,8 +13,8 @@ import (
 type endpoint struct {
 	kind   transport
 	domain int
-	to     unix.Sockaddr
-	bind   unix.Sockaddr // nil: any
+	to     []byte // as the kernel has it
+	bind   []byte // nil: any
 	device string
 	mark   int
 	port   bool // bind has a port
@@ -23,9 +25,9 @@ func newEndpoint(c *Connection, kind transport) endpoint {
 	if c.To.Addr().Is6() {
 		e.domain = unix.AF_INET6
 	}
-	e.to = sockaddr(c.To)
+	e.to = rawAddress(c.To)
 	if kind == echo {
-		e.to = sockaddr(netip.AddrPortFrom(c.To.Addr(), 0))
+		e.to = rawAddress(netip.AddrPortFrom(c.To.Addr(), 0))
 		e.mark = 0 // keepalived: fwmark does not apply to PING_CHECK
 	}
 	if c.Bind.IsValid() {
@@ -34,20 +36,20 @@ func newEndpoint(c *Connection, kind transport) endpoint {
 		if kind == echo {
 			port = 0
 		}
-		e.bind = sockaddr(netip.AddrPortFrom(c.Bind, port))
+		e.bind = rawAddress(netip.AddrPortFrom(c.Bind, port))
 	}
 	return e
 }
 
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+// zoneID is the number of an interface by name, or the number itself.
+func zoneID(zone string) uint32 {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
 	}
-	s := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-	if z := a.Addr().Zone(); z != "" {
-		s.ZoneId = zoneID(z)
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
 	}
-	return s
+	return 0
 }
 
 // open makes the socket and starts to connect: SO_MARK, SO_BINDTODEVICE, bind,
@@ -69,16 +71,16 @@ func (e *endpoint) open() (fd int, busy bool, reason Reason, errno unix.Errno) {
 		return -1, false, NoSocket, errnoOf(err)
 	}
 	if err := e.prepare(fd); err != nil {
-		unix.Close(fd)
+		closeSocket(fd)
 		return -1, false, BindFailed, errnoOf(err)
 	}
-	switch err := unix.Connect(fd, e.to); err {
+	switch err := toAddress(unix.SYS_CONNECT, fd, e.to); err {
 	case nil:
 		return fd, false, OK, 0
 	case unix.EINPROGRESS:
 		return fd, true, OK, 0
 	default:
-		unix.Close(fd)
+		closeSocket(fd)
 		errno = errnoOf(err)
 		return -1, false, connectReason(errno, true), errno
 	}
@@ -86,7 +88,7 @@ func (e *endpoint) open() (fd int, busy bool, reason Reason, errno unix.Errno) {
 
 func (e *endpoint) prepare(fd int) error {
 	if e.mark != 0 {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, e.mark); err != nil {
+		if err := setOption(fd, unix.SOL_SOCKET, unix.SO_MARK, e.mark); err != nil {
 			return err
 		}
 	}
@@ -103,22 +105,22 @@ func (e *endpoint) prepare(fd int) error {
 	}
 	if e.port {
 		// The last connection from this port may still be in TIME_WAIT.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		_ = setOption(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	} else if e.kind == stream {
 		// The port is chosen by connect, per destination: bind alone would run
 		// out of ports after 28,000 checks a minute.
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		_ = setOption(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	}
-	return unix.Bind(fd, e.bind)
+	return toAddress(unix.SYS_BIND, fd, e.bind)
 }
 
 // wantErrors makes every ICMP error visible, not only "port unreachable".
 func (e *endpoint) wantErrors(fd int) {
 	if e.domain == unix.AF_INET6 {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+		_ = setOption(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		return
 	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+	_ = setOption(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 }
 
 // connectReason judges a failed connect: what speaks of the server or the way

@@ -36,7 +36,7 @@ func (d *daemon) start() int {
 		log.Err("%v", err)
 		return process.ExitFatal
 	}
-	d.sched = checker.NewScheduler(checker.SchedulerOptions{Post: d.loop.Post, Report: d.pool.Report, Runner: &d.programs})
+	d.sched = checker.NewScheduler(checker.SchedulerOptions{Post: d.loop.Post, Watch: d.loop.Watch, Report: d.pool.Report, Runner: &d.programs})
 	d.table = newTable(d.openKernel)
 	d.guard = newGuard(dialGuard, d.loop.Post)
 	d.guard.seen = d.seen
