@@ -64,12 +64,12 @@ func textGained(s *service, gain, sum uint64) string {
 	return fmt.Sprintf("Gained quorum %d+%d=%d <= %d for VS %s", s.cfg.Quorum, s.cfg.Hysteresis, gain, sum, s.name)
 }
 
-func textLost(s *service, init bool, lose, sum uint64) string {
+func textLost(s *service, init bool, threshold, sum uint64) string {
 	what := "Lost quorum"
 	if init {
 		what = "Starting with quorum down"
 	}
-	return fmt.Sprintf("%s %d-%d=%d > %d for VS %s", what, s.cfg.Quorum, s.cfg.Hysteresis, lose, sum, s.name)
+	return fmt.Sprintf("%s %d-%d=%d > %d for VS %s", what, s.cfg.Quorum, s.cfg.Hysteresis, threshold, sum, s.name)
 }
 
 func sorryName(s *service, c *SorryServer) string { return ServerName(c.Addr, s.cfg.Protocol) }
@@ -82,12 +82,15 @@ func textSorryIn(s *service) string {
 	return fmt.Sprintf("%s sorry server %s to VS %s", verb, sorryName(s, s.cfg.Sorry), s.name)
 }
 
-func textSorryOut(s *service, c *SorryServer) string {
-	verb := "Removing"
-	if c.Inhibit {
-		verb = "Disabling"
+func textSorryOut(s *service) string {
+	if !s.cfg.Sorry.Inhibit {
+		return textSorryGone(s, s.cfg.Sorry)
 	}
-	return fmt.Sprintf("%s sorry server %s from VS %s", verb, sorryName(s, c), s.name)
+	return fmt.Sprintf("Disabling sorry server %s from VS %s", sorryName(s, s.cfg.Sorry), s.name)
+}
+
+func textSorryGone(s *service, c *SorryServer) string {
+	return fmt.Sprintf("Removing sorry server %s from VS %s", sorryName(s, c), s.name)
 }
 
 func textAliveIn(s *service) string  { return "Adding alive servers to the pool for VS " + s.name }
@@ -466,8 +469,8 @@ func (p *Pool) serviceSubject(s *service, up bool) string {
 	return fmt.Sprintf("[%s] Virtualserver %s - %s", p.opt.RouterID, s.name, upDown(up))
 }
 
-// quorumBody always has the gaining threshold and "<=", also for a loss.
-func quorumBody(s *service, up, init bool, gain, sum uint64) string {
+// quorumBody always has "+" and "<=", also for a loss.
+func quorumBody(s *service, up, init bool, threshold, sum uint64) string {
 	var text string
 	switch {
 	case init && up:
@@ -479,7 +482,7 @@ func quorumBody(s *service, up, init bool, gain, sum uint64) string {
 	default:
 		text = "Lost quorum"
 	}
-	return fmt.Sprintf("=> %s %d+%d=%d <= %d <=", text, s.cfg.Quorum, s.cfg.Hysteresis, gain, sum)
+	return fmt.Sprintf("=> %s %d+%d=%d <= %d <=", text, s.cfg.Quorum, s.cfg.Hysteresis, threshold, sum)
 }
 
 // mailBody is empty for checks that send no mail.

@@ -35,12 +35,15 @@ func (p *Pool) weigh(s *service, init bool) {
 		s.quorum = true
 		p.log(textGained(s, gain, sum))
 		p.dismissSorry(s)
-		p.quorumNotice(s, true, init, gain, sum)
+		p.quorumNotice(s, true, quorumBody(s, true, init, gain, sum))
 	case s.quorum && (sum == 0 || sum < lose), init && !s.quorum && s.cfg.Sorry != nil && !s.sorry:
 		s.quorum = false
+		if init {
+			lose = gain // keepalived names the sum that would be enough
+		}
 		p.log(textLost(s, init, lose, sum))
 		p.callSorry(s)
-		p.quorumNotice(s, false, init, gain, sum)
+		p.quorumNotice(s, false, quorumBody(s, false, init, lose, sum))
 	}
 }
 
@@ -60,16 +63,16 @@ func (p *Pool) dismissSorry(s *service) {
 	if !s.sorry {
 		return
 	}
-	p.log(textSorryOut(s, s.cfg.Sorry))
+	p.log(textSorryOut(s))
 	p.log(textAliveIn(s))
 	s.sorry = false
 	p.changed(s)
 }
 
-func (p *Pool) quorumNotice(s *service, up, init bool, gain, sum uint64) {
+func (p *Pool) quorumNotice(s *service, up bool, body string) {
 	p.emit(QuorumNotice{Service: s.cfg, Up: up, Alive: s.aliveServers(), Total: len(s.servers)})
 	if s.cfg.SMTPAlert {
-		p.emit(Mail{Subject: p.serviceSubject(s, up), Body: quorumBody(s, up, init, gain, sum)})
+		p.emit(Mail{Subject: p.serviceSubject(s, up), Body: body})
 	}
 }
 

@@ -57,23 +57,34 @@ func (p *Pool) Load(now time.Time, cfg *Config, opt Options) {
 }
 
 // removeService takes down a virtual server that the configuration no longer
-// has. It is told with and without omega.
+// has. It is told with and without omega, but not with lvs_flush_on_stop, and
+// not of one that has lost its quorum before.
 func (p *Pool) removeService(s *service) {
 	p.log(textServiceGone(s))
-	if p.opt.FlushOnStop == FlushNone {
+	flush := p.opt.FlushOnStop != FlushNone
+	if !flush {
 		for _, srv := range s.servers {
-			if srv.alive || srv.cfg.InhibitOnFailure {
-				p.log(textServerRemoved(srv))
-			}
-			if srv.alive {
-				srv.alive = false
-				p.goneNotice(srv, false, "=> Removing <=")
-			}
+			p.removeServer(srv)
 		}
 	}
+	held := s.quorum
 	s.quorum = false
-	p.stopNotice(s, false, "=> Removing <=")
+	p.stopNotice(s, flush || !held, "=> Removing <=")
 	p.forgetService(s)
+}
+
+// removeServer tells of a server that goes, if it was in the table: while the
+// sorry server is in use those that are alive are not.
+func (p *Pool) removeServer(srv *server) {
+	serves := srv.alive && !srv.svc.sorry
+	if !serves && !srv.cfg.InhibitOnFailure {
+		return
+	}
+	p.log(textServerRemoved(srv))
+	if srv.alive {
+		srv.alive = false
+		p.goneNotice(srv, false, "=> Removing <=")
+	}
 }
 
 // partners gives for each server of a configuration the one that it was, nil
@@ -115,13 +126,7 @@ func (p *Pool) leave(o, n *service, gone []*server) {
 	}
 	for _, srv := range gone {
 		p.log(textServerGone(srv))
-		if srv.alive || srv.cfg.InhibitOnFailure {
-			p.log(textServerRemoved(srv))
-		}
-		if srv.alive {
-			srv.alive = false
-			p.goneNotice(srv, false, "=> Removing <=")
-		}
+		p.removeServer(srv)
 		p.forgetServer(srv)
 	}
 	was, is := o.cfg.Sorry, n.cfg.Sorry
@@ -129,7 +134,7 @@ func (p *Pool) leave(o, n *service, gone []*server) {
 		return
 	}
 	if o.sorry || was.Inhibit {
-		p.log(textSorryOut(o, was))
+		p.log(textSorryGone(o, was))
 	}
 	if o.sorry {
 		n.sorry = false

@@ -102,10 +102,9 @@ func (p *Pool) transition(c *check, up, first bool, res Result) {
 	srv, was := c.srv, c.srv.alive
 	if up == c.up {
 		// An alpha server that is dead from the start has nothing to lose, but
-		// the world is told once.
+		// scripts and FIFOs are told once. keepalived: a mail is for a change.
 		if first && (c.cfg.Schedule.Alpha || !up) {
 			p.serverNotice(srv, up)
-			p.checkMail(c, up, res)
 		}
 		return
 	}

@@ -130,7 +130,7 @@ func (p *Pool) verdictMisc(now time.Time, c *check, spec *MiscCheck, res Result)
 		c.code = res.Code
 		if !c.up || first {
 			p.log(textSuccess(c))
-			if c.up { // the first success is told by mail although nothing changes
+			if c.up && !p.opt.NoCheckerEmails { // the first success is told by mail although nothing changes
 				p.checkMail(c, true, res)
 			}
 			p.transition(c, true, first && !c.up, res)
