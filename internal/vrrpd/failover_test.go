@@ -33,13 +33,15 @@ func takeover(t testing.TB, c *nettest.Capture, from string, after time.Time) ti
 	return at
 }
 
-// last returns when a host advertised last.
+// last returns when a host advertised last. The capture may lag behind what has
+// been seen otherwise, such as the address.
 func last(t testing.TB, c *nettest.Capture, from string) nettest.Frame {
 	t.Helper()
-	list := adverts(c, from)
-	if len(list) == 0 {
-		t.Fatalf("%s has not advertised", from)
-	}
+	var list []nettest.Frame
+	nettest.Eventually(t, 5*time.Second, from+" has advertised", func() bool {
+		list = adverts(c, from)
+		return len(list) > 0
+	})
 	return list[len(list)-1]
 }
 

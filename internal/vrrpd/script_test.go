@@ -82,8 +82,7 @@ func TestScriptWeight(t *testing.T) {
 			}
 			converged(t, master, backup)
 			nettest.Eventually(t, 10*time.Second, fmt.Sprintf("the master advertises priority %d", want), func() bool {
-				list := adverts(cap, from) // the capture may lag behind the address
-				return len(list) > 0 && list[len(list)-1].Priority == want
+				return last(t, cap, from).Priority == want
 			})
 			converged(t, master, backup)
 			nettest.Never(t, 600*time.Millisecond, "the other has the address", func() bool { return backup.has(vip) })
