@@ -211,3 +211,29 @@ func FuzzReader(f *testing.F) {
 		sameAsAnew(t, &r, Files{"FILE": after}, Env{})
 	})
 }
+
+// A keyword without effect is mentioned where it comes first. A block with one
+// must not be passed over.
+func TestServiceKeywordsHaveEffect(t *testing.T) {
+	lists := map[string][]string{}
+	idle(lists, "virtual_server", serviceBlock)
+	idle(lists, "real_server", serverBlock)
+	idle(lists, "TCP_CHECK", tcpBlock)
+	idle(lists, "UDP_CHECK", udpBlock)
+	idle(lists, "DNS_CHECK", dnsBlock)
+	idle(lists, "SMTP_CHECK", smtpBlock)
+	idle(lists, "host", hostBlock)
+	idle(lists, "SSL_GET", sslGetBlock)
+	idle(lists, "url", sslURLBlock)
+	if len(lists) > 0 {
+		t.Errorf("nothing acts on %v", lists)
+	}
+}
+
+func idle[T any](lists map[string][]string, name string, b block[T]) {
+	for keyword, r := range b {
+		if r.acts == "" {
+			lists[name] = append(lists[name], keyword)
+		}
+	}
+}

@@ -77,6 +77,7 @@ func (p *Parent) run() int {
 	p.listenControl()
 	p.heap.Rest()
 	p.saveConfig()
+	p.reading.archive = nil // the children's file has it
 	p.planReload()
 	timer := time.NewTimer(0)
 	defer timer.Stop()

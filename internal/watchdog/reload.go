@@ -61,6 +61,7 @@ func (p *Parent) reload() {
 	}
 	p.reading = next
 	p.saveConfig()
+	p.reading.archive = nil // the children's file has it
 	p.waiting = "Reload complete"
 	p.tellChildren()
 	p.settle()
