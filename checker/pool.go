@@ -245,7 +245,7 @@ func (p *Pool) Stop() {
 				break
 			}
 			p.log(textShuttingDown(srv))
-			if srv.alive && !s.sorry {
+			if srv.alive && srv.listed() {
 				p.goneNotice(srv, !s.cfg.Omega, "=> Shutting down <=")
 			}
 		}

@@ -73,11 +73,9 @@ func (p *Pool) removeService(s *service) {
 	p.forgetService(s)
 }
 
-// removeServer tells of a server that goes, if it was in the table: while the
-// sorry server is in use those that are alive are not.
+// removeServer tells of a server that goes, if it was in the table.
 func (p *Pool) removeServer(srv *server) {
-	serves := srv.alive && !srv.svc.sorry
-	if !serves && !srv.cfg.InhibitOnFailure {
+	if !srv.listed() {
 		return
 	}
 	p.log(textServerRemoved(srv))

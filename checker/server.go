@@ -65,6 +65,14 @@ func (s *server) weight() int64 {
 	return min(max(w, 0), ipvs.MaxWeight)
 }
 
+// serves reports whether the server gets connections: while the sorry server is
+// in use none does.
+func (s *server) serves() bool { return s.alive && !s.svc.sorry }
+
+// listed reports whether the server is in the kernel's table, be it with
+// weight 0.
+func (s *server) listed() bool { return s.serves() || s.cfg.InhibitOnFailure }
+
 // counts how many of a service's servers are alive.
 func (s *service) aliveServers() int {
 	n := 0

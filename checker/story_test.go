@@ -38,7 +38,7 @@ func (m memory) Stat(name string) (configparse.Info, error) {
 
 func (m memory) List(string) ([]string, error) { return nil, fs.ErrNotExist }
 
-func (m memory) Read(name string) ([]byte, error) { return m[name], nil }
+func (m memory) Read(name string) (string, error) { return string(m[name]), nil }
 
 // TestStories plays testdata/check/*.txtar: the first line says the point, the
 // commands follow, then configuration files and what must have come out.

@@ -130,10 +130,9 @@ func (p *Pool) verdictMisc(now time.Time, c *check, spec *MiscCheck, res Result)
 		c.code = res.Code
 		if !c.up || first {
 			p.log(textSuccess(c))
-			if c.up && !p.opt.NoCheckerEmails { // the first success is told by mail although nothing changes
-				p.checkMail(c, true, res)
-			}
+			unchanged := first && c.up
 			p.transition(c, true, first && !c.up, res)
+			p.firstMail(c, unchanged, res)
 		}
 		return next(s.DelayLoop)
 	}
@@ -150,8 +149,18 @@ func (p *Pool) verdictMisc(now time.Time, c *check, spec *MiscCheck, res Result)
 	c.failures = 0
 	p.log(textMisc(c, res, s.Retry, true))
 	c.code, c.weight = 1, 0 // the share goes back silently; the server leaves anyway
+	unchanged := first && !c.up
 	p.transition(c, false, first, res)
+	p.firstMail(c, unchanged, res)
 	return next(s.DelayLoop)
+}
+
+// firstMail tells of the first verdict of a MISC_CHECK although it changes
+// nothing. keepalived does so for no other check.
+func (p *Pool) firstMail(c *check, unchanged bool, res Result) {
+	if unchanged && !p.opt.NoCheckerEmails {
+		p.checkMail(c, c.up, res)
+	}
 }
 
 // dynamicWeight is what an exit status adds to the configured weight:

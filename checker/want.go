@@ -113,15 +113,14 @@ func (s *service) tableServers() []ipvs.Server {
 	list := make([]ipvs.Server, 0, len(s.servers)+1)
 	sorry, hasSorry := s.sorryServer()
 	for _, srv := range s.servers {
-		serves := srv.alive && !s.sorry
-		if !serves && !srv.cfg.InhibitOnFailure {
+		if !srv.listed() {
 			continue
 		}
 		e := ipvs.Server{
 			Addr: srv.cfg.Addr, Forward: srv.cfg.Forward.Method, Tunnel: srv.cfg.Forward.Tunnel,
 			Upper: srv.cfg.UpperThreshold, Lower: srv.cfg.LowerThreshold,
 		}
-		if serves {
+		if srv.serves() {
 			e.Weight = uint32(srv.weight())
 		}
 		if hasSorry && sorry.Addr == e.Addr {
