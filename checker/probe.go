@@ -93,9 +93,9 @@ const (
 // it says nothing about the server.
 func (r Reason) Local() bool { return r >= NoSocket }
 
-// judged reports whether an HTTP answer came to its end, so that it could be
-// judged.
-func (r Reason) judged() bool { return r == OK || r == BadStatus || r == BadDigest || r == NoMatch }
+// judged reports whether an HTTP answer came to its end with a status that is
+// wanted, so that its body was looked at.
+func (r Reason) judged() bool { return r == OK || r == BadDigest || r == NoMatch }
 
 // Next says when a check is to run again. The zero Next means: not by the
 // clock.

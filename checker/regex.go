@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -27,7 +26,7 @@ type Matcher struct {
 }
 
 // Compile makes the pattern ready. PCRE2 features that neither library has
-// (possessive quantifiers, \K, \R, conditionals) are an error.
+// (conditionals, recursion, \K beside a greatest offset) are an error.
 func (r *Regex) Compile() (*Matcher, error) {
 	m := &Matcher{cfg: r, utf: r.has("utf")}
 	flags, opts := "", regexp2.RegexOptions(regexp2.None)
@@ -36,14 +35,15 @@ func (r *Regex) Compile() (*Matcher, error) {
 		opt        regexp2.RegexOptions
 	}{
 		{"caseless", "i", regexp2.IgnoreCase}, {"multiline", "m", regexp2.Multiline}, {"dotall", "s", regexp2.Singleline},
-		{"ungreedy", "U", 0}, {"extended", "", regexp2.IgnorePatternWhitespace}, {"no_auto_capture", "", regexp2.ExplicitCapture},
+		{"extended", "", regexp2.IgnorePatternWhitespace}, {"no_auto_capture", "", regexp2.ExplicitCapture},
 	} {
 		if r.has(o.name) {
 			flags, opts = flags+o.flag, opts|o.opt
 		}
 	}
+	translated := translate(r)
 	if r.MinOffset == 0 && !r.has("extended") {
-		pattern := r.Pattern
+		pattern := translated
 		if flags != "" {
 			pattern = "(?" + flags + ")" + pattern
 		}
@@ -53,10 +53,7 @@ func (r *Regex) Compile() (*Matcher, error) {
 			return m, nil
 		}
 	}
-	if r.has("ungreedy") {
-		return nil, errors.New("ungreedy together with features that need backtracking is not supported")
-	}
-	re, err := regexp2.Compile(r.Pattern, opts)
+	re, err := regexp2.Compile(translated, opts)
 	if err != nil {
 		return nil, err
 	}

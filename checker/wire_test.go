@@ -102,6 +102,26 @@ func TestRegex(t *testing.T) {
 		{"look-behind", Regex{Pattern: `(?<=-)bodytext`}, true},
 		{"firstline", Regex{Pattern: "bodytext", Options: []string{"firstline"}}, false},
 		{"bytes", Regex{Pattern: "(?<=-)b\\w+t", MinOffset: 1}, true},
+		{"posix-class", Regex{Pattern: "-[[:alpha:]]+ and"}, true},
+		{"posix-class-and-offset", Regex{Pattern: "-[[:alpha:]]+ and", MinOffset: 20}, true},
+		{"posix-class-of-others", Regex{Pattern: "-[[:digit:]]+", MinOffset: 20}, false},
+		{"possessive", Regex{Pattern: "bod++ytext"}, true},
+		{"possessive-keeps-all", Regex{Pattern: "text++t"}, false},
+		{"possessive-group", Regex{Pattern: "(?:bo|dy)*+text"}, true},
+		{"possessive-escape", Regex{Pattern: `\x2d++\p{L}++ `}, true},
+		{"vertical-space", Regex{Pattern: `OK\v+Content`}, true},
+		{"any-newline", Regex{Pattern: `OK\RContent`}, true},
+		{"blank", Regex{Pattern: `200\hOK\H`}, true},
+		{"not-newline", Regex{Pattern: `\N\N-body`}, false},
+		{"quoted", Regex{Pattern: `\QHTTP/1.0\E 200`}, true},
+		{"quoted-is-literal", Regex{Pattern: `\QHTTP/1?0\E 200`}, false},
+		{"comment", Regex{Pattern: `body(?#here)text`}, true},
+		{"named-group", Regex{Pattern: `(?P<b>body)text(?= and)`, MinOffset: 1}, true},
+		{"start-moved", Regex{Pattern: `body\Ktext`}, true},
+		{"ungreedy-and-backtracking", Regex{Pattern: `(?<=-)b.*t`, Options: []string{"ungreedy"}}, true},
+		{"word-is-ascii", Regex{Pattern: `^\w+/\d\.\d\s\S`, MinOffset: 0}, true},
+		{"class-with-bracket", Regex{Pattern: `[][-]body`}, true},
+		{"class-with-escapes", Regex{Pattern: `[^\d\s\h]body`}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, err := tt.r.Compile()
@@ -113,7 +133,7 @@ func TestRegex(t *testing.T) {
 			}
 		})
 	}
-	for _, pattern := range []string{"(", "a++b", `a\Kb`} {
+	for _, pattern := range []string{"(", "[z-a]", `(?R)`} {
 		if _, err := (&Regex{Pattern: pattern}).Compile(); err == nil {
 			t.Errorf("%q compiles, want an error", pattern)
 		}
