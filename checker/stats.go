@@ -41,6 +41,25 @@ type ServiceState struct {
 	Servers   []ServerState
 }
 
+// SorrySet reports whether the sorry server is in the kernel's table.
+func (s *ServiceState) SorrySet() bool {
+	return s.Config.Sorry != nil && (s.Sorry || s.Config.Sorry.Inhibit)
+}
+
+// Listed counts the servers in the kernel's table, the sorry server too.
+func (s *ServiceState) Listed() int {
+	n := 0
+	for i := range s.Servers {
+		if s.Servers[i].Set {
+			n++
+		}
+	}
+	if s.SorrySet() {
+		n++
+	}
+	return n
+}
+
 // ServerState is what a user may see of one real server.
 type ServerState struct {
 	Config *ServerConfig
@@ -74,7 +93,7 @@ func (p *Pool) Snapshot() []ServiceState {
 			WeightSum: s.sum(), Alive: s.aliveServers(), Mark: s.mark}
 		for _, srv := range s.servers {
 			v := ServerState{Config: srv.cfg, Alive: srv.alive, Since: srv.since, Weight: srv.weight(), Failed: srv.failed,
-				Kept: srv.kept, Before: srv.before, Set: srv.cfg.InhibitOnFailure || srv.alive && !s.sorry}
+				Kept: srv.kept, Before: srv.before, Set: srv.listed()}
 			for _, c := range srv.checks {
 				v.Checks = append(v.Checks, CheckState{ID: c.id, Config: c.cfg, Up: c.up, HasRun: c.hasRun,
 					Failures: c.failures, Weight: c.weight, URL: c.http.url, Stats: c.stats})

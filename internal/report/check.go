@@ -75,8 +75,8 @@ func (c Checker) ssl(t *text) {
 	t.lineIf(s.Key != "", " Key file : %s", s.Key)
 }
 
-// group is one virtual_server_group. Alive counts the virtual servers whose
-// servers are in the entry's service.
+// group is one virtual_server_group. What keepalived calls alive are the servers
+// in the entry's service, also those with weight 0 and the sorry server.
 func (c Checker) group(t *text, g *checker.Group) {
 	v4, v6 := g.Families()
 	t.line(" ------< Virtual server group >------")
@@ -86,8 +86,8 @@ func (c Checker) group(t *text, g *checker.Group) {
 	for i := range c.Services {
 		s := &c.Services[i]
 		if s.Config.Target == checker.ByGroup && s.Config.Group == g.Name {
-			alive[s.Config.Protocol] += s.Alive
-			family[s.Config.Family] += s.Alive
+			alive[s.Config.Protocol] += s.Listed()
+			family[s.Config.Family] += s.Listed()
 		}
 	}
 	for _, e := range g.Entries {
@@ -141,7 +141,7 @@ func serviceText(t *text, s *checker.ServiceState) {
 		t.line("   sorry server = %s", checker.ServerName(sorry.Addr, c.Protocol))
 		t.line("     forwarding method = %s", forwardText(sorry.Forward))
 		t.line("     Inhibit on failure is %s", onOff(sorry.Inhibit))
-		t.line("     set = %d", bit(s.Sorry || sorry.Inhibit))
+		t.line("     set = %d", bit(s.SorrySet()))
 		t.line("     alive = %d", bit(s.Sorry))
 	}
 	t.line("   VS alive = 1") // the virtual server, not one of its servers: it is in the kernel's table

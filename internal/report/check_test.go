@@ -84,3 +84,50 @@ func TestCheckerDumpAfterReload(t *testing.T) {
 		t.Errorf("dump after a reload (-want +got):\n%s", d)
 	}
 }
+
+// TestCheckerDumpGroup: the count of a group's entry, as 2.2.7 shows it, is of
+// what is in the table: a dead server with inhibit_on_failure and the sorry
+// server with it, not a server that is dead or that the sorry server stands for.
+func TestCheckerDumpGroup(t *testing.T) {
+	cfg, _ := configparse.Load(configparse.Files{"/k.conf": `virtual_server_group G {
+ 10.0.0.1 80
+ fwmark 3
+}
+virtual_server group G {
+ protocol TCP
+ lb_kind NAT
+ quorum 4
+ sorry_server 10.0.0.9 80
+ sorry_server_inhibit
+ real_server 10.0.0.2 80 {
+  inhibit_on_failure
+  TCP_CHECK {
+  }
+ }
+ real_server 10.0.0.3 80 {
+  TCP_CHECK {
+  }
+ }
+ real_server 10.0.0.4 80 {
+ }
+ real_server 10.0.0.5 80 {
+ }
+}
+`}, "/k.conf", configparse.Env{HostName: "host"})
+	p := checker.NewPool()
+	now := time.Date(2026, 11, 21, 9, 44, 0, 0, time.UTC)
+	p.Load(now, &cfg.Checker, checker.Options{})
+	counts := func() []string {
+		text := Checker{Config: cfg, Services: p.Snapshot()}.Text()
+		return regexp.MustCompile(`Alive: .*`).FindAllString(text, -1)
+	}
+	if d := cmp.Diff([]string{"Alive: 5 tcp, 0 udp, 0 sctp", "Alive: 5 IPv4, 0 IPv6"}, counts()); d != "" {
+		t.Errorf("all alive (-want +got):\n%s", d)
+	}
+	for _, s := range p.Snapshot()[0].Servers[:2] {
+		p.Report(now, s.Checks[0].ID, checker.Result{Began: now, Reason: checker.ConnectFailed})
+	}
+	if d := cmp.Diff([]string{"Alive: 2 tcp, 0 udp, 0 sctp", "Alive: 2 IPv4, 0 IPv6"}, counts()); d != "" {
+		t.Errorf("without quorum (-want +got):\n%s", d)
+	}
+}
