@@ -46,10 +46,6 @@ var (
 
 func translate(r *Regex) string {
 	t := translation{in: r.Pattern, extended: r.has("extended"), ungreedy: r.has("ungreedy"), unicode: r.has("ucp")}
-	if !r.HasMax {
-		// It moves the start of the match, which nothing asks for.
-		t.in = strings.ReplaceAll(t.in, `\K`, "")
-	}
 	for t.in != "" {
 		switch {
 		case t.extended && t.in[0] == '#':
@@ -58,6 +54,8 @@ func translate(r *Regex) string {
 				end = len(t.in) - 1
 			}
 			t.in = t.in[end+1:]
+		case strings.HasPrefix(t.in, `\K`) && !r.HasMax: // it moves the start of the match, which nothing asks for
+			t.in = t.in[2:]
 		case t.in[0] == '\\':
 			t.begin()
 			t.escape(escapesOutside, asciiOutside)

@@ -118,6 +118,8 @@ func TestRegex(t *testing.T) {
 		{"comment", Regex{Pattern: `body(?#here)text`}, true},
 		{"named-group", Regex{Pattern: `(?P<b>body)text(?= and)`, MinOffset: 1}, true},
 		{"start-moved", Regex{Pattern: `body\Ktext`}, true},
+		{"backslash-and-K", Regex{Pattern: `OK\\K`}, false},
+		{"quoted-start-moved", Regex{Pattern: `\QOK\K\E`}, false},
 		{"ungreedy-and-backtracking", Regex{Pattern: `(?<=-)b.*t`, Options: []string{"ungreedy"}}, true},
 		{"word-is-ascii", Regex{Pattern: `^\w+/\d\.\d\s\S`, MinOffset: 0}, true},
 		{"class-with-bracket", Regex{Pattern: `[][-]body`}, true},
