@@ -75,10 +75,14 @@ func (p *Pool) verdictPlain(now time.Time, c *check, res Result) Next {
 }
 
 // gaveUp says why an attempt that took its server down failed. Without -D only
-// if the network and not the server is to blame: a route that is missing here
-// looks like a dead server otherwise.
+// if the network or this host and not the server is to blame: a route that is
+// missing here looks like a dead server otherwise.
 func (p *Pool) gaveUp(c *check, res Result) {
-	p.emit(Log{Text: textWhy(c, res), Detail: res.Reason != Unreachable})
+	// What the firewall of this host drops counts, as in keepalived: it may be
+	// meant so.
+	const eperm = 1
+	here := res.Reason == Unreachable || res.Reason == WriteFailed && res.Code == eperm
+	p.emit(Log{Text: textWhy(c, res), Detail: !here})
 }
 
 // verdictSMTP: as plain, but each cycle makes all its attempts, also the first
