@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -64,6 +65,9 @@ func (h *Heap) Rest() {
 		h.timer = time.AfterFunc(restAfter, func() {
 			code := programAreas()
 			debug.SetGCPercent(h.Percent)
+			if maps, err := os.ReadFile("/proc/self/maps"); err == nil {
+				keepSmall(heapAreas(string(maps)))
+			}
 			debug.FreeOSMemory()
 			unmap(code)
 		})

@@ -20,6 +20,32 @@ func unmap(list []area) {
 	}
 }
 
+// hugePage is the size of the pages that the kernel makes of small ones.
+const hugePage = 2 << 20
+
+// keepSmall has the kernel make no huge pages of what is mapped from no file and
+// may be written: of the heap. Where it makes them unasked, as Debian's does, it
+// soon fills up again what a rest has given back.
+func keepSmall(list []area) {
+	for _, a := range list {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, a.from, a.to-a.from, unix.MADV_NOHUGEPAGE)
+	}
+}
+
+// heapAreas finds in a text like /proc/PID/maps what a huge page has room in.
+func heapAreas(maps string) (list []area) {
+	for line := range strings.Lines(maps) {
+		f := strings.Fields(line)
+		if len(f) < 5 || f[1] != "rw-p" || f[4] != "0" || len(f) > 5 && !strings.HasPrefix(f[5], "[anon:") {
+			continue
+		}
+		if a, ok := parseArea(f[0]); ok && a.to-a.from >= hugePage {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // programAreas is where the program's file is mapped: code and constants.
 func programAreas() []area {
 	exe, err := os.Readlink("/proc/self/exe")
