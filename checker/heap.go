@@ -1,14 +1,21 @@
 package checker
 
-// heap is a binary heap of things that are due, the earliest first. Times are
-// nanoseconds on whatever clock the owner uses.
-type heap[T interface{ slot() *slot }] struct{ list []T }
+// heap is a binary heap of things that are due, the earliest first, and of
+// those that are due at the same time the one that was put there first. Times
+// are nanoseconds on whatever clock the owner uses.
+type heap[T interface{ slot() *slot }] struct {
+	list []T
+	puts uint64
+}
 
 // slot is what a member of a heap carries: when it is due, and where it is.
 type slot struct {
 	at    int64
-	index int // 1-based; 0: not in a heap
+	put   uint64 // when it was put there, by count
+	index int    // 1-based; 0: not in a heap
 }
+
+func (s *slot) before(o *slot) bool { return s.at < o.at || s.at == o.at && s.put < o.put }
 
 func (h *heap[T]) len() int { return len(h.list) }
 
@@ -17,16 +24,16 @@ func (h *heap[T]) top() T { return h.list[0] }
 // put adds x due at, or moves it there.
 func (h *heap[T]) put(x T, at int64) {
 	s := x.slot()
+	h.puts++
+	was := *s
+	s.at, s.put = at, h.puts
 	if s.index == 0 {
-		s.at = at
 		h.list = append(h.list, x)
 		s.index = len(h.list)
 		h.up(s.index)
 		return
 	}
-	old := s.at
-	s.at = at
-	if at < old {
+	if s.before(&was) {
 		h.up(s.index)
 	} else {
 		h.down(s.index)
@@ -60,8 +67,8 @@ func (h *heap[T]) set(i int, x T) {
 
 func (h *heap[T]) up(i int) {
 	x := h.list[i-1]
-	at := x.slot().at
-	for i > 1 && at < h.list[i/2-1].slot().at {
+	s := x.slot()
+	for i > 1 && s.before(h.list[i/2-1].slot()) {
 		h.set(i, h.list[i/2-1])
 		i /= 2
 	}
@@ -70,16 +77,16 @@ func (h *heap[T]) up(i int) {
 
 func (h *heap[T]) down(i int) {
 	x := h.list[i-1]
-	at := x.slot().at
+	s := x.slot()
 	for {
 		c := 2 * i
 		if c > len(h.list) {
 			break
 		}
-		if c < len(h.list) && h.list[c].slot().at < h.list[c-1].slot().at {
+		if c < len(h.list) && h.list[c].slot().before(h.list[c-1].slot()) {
 			c++
 		}
-		if at <= h.list[c-1].slot().at {
+		if s.before(h.list[c-1].slot()) {
 			break
 		}
 		h.set(i, h.list[c-1])

@@ -290,6 +290,23 @@ func TestHeap(t *testing.T) {
 	}
 }
 
+// Checks that are due together run in the order of the file, as they were put.
+func TestHeapKeepsOrder(t *testing.T) {
+	var h heap[*job]
+	for i := range 100 {
+		h.put(&job{id: CheckID(i)}, int64(i%3))
+	}
+	for at := range 3 {
+		for i := at; i < 100; i += 3 {
+			j := h.top()
+			if j.id != CheckID(i) {
+				t.Fatalf("check %d comes where %d should", j.id, i)
+			}
+			h.remove(j)
+		}
+	}
+}
+
 // What a start was late or early does not shift the starts after it; after a
 // long stall at least half the pause is kept.
 func TestSchedulerStaysInStep(t *testing.T) {
