@@ -147,17 +147,21 @@ func (p *Pool) holds(first, last netip.Addr) bool {
 	return i < len(p.addrs) && p.addrs[i].Compare(last) <= 0
 }
 
-// suspend pauses or resumes the checks of a virtual server.
+// suspend pauses or resumes the checks of a virtual server. Those that do not
+// run by the clock are only told of.
 func (p *Pool) suspend(now time.Time, s *service) {
 	for _, srv := range s.servers {
 		for _, c := range srv.checks {
+			verb := "Activating"
+			if s.suspended {
+				verb = "Suspending"
+			}
+			p.log(textActivity(verb, c))
 			switch {
 			case !c.clocked():
 			case s.suspended:
-				p.log(textActivity("Suspending", c))
 				p.emit(Pause{ID: c.id})
 			default:
-				p.log(textActivity("Activating", c))
 				p.emit(Start{ID: c.id, Spec: c.cfg.Spec, At: now, Step: c.http.url})
 			}
 		}

@@ -47,7 +47,9 @@ mkdir -p /etc/keepalived /run/t /run/keepalived; chmod 1777 /run/t
 cat > one <<'END'
 c=$1
 mount -t tmpfs none /run; mkdir -p /run/t /run/keepalived /run/netns; chmod 1777 /run/t
-mount -t tmpfs none /etc/keepalived; mount -t tmpfs none /tmp
+mount -t tmpfs none /tmp
+# A case's scripts are in /etc: one that another case writes cannot be run.
+cp -a /etc /run/etc; mount --bind /run/etc /etc; mount -t tmpfs none /etc/keepalived
 ip link set lo up
 ip link add dummy0 type dummy; ip addr add 10.98.0.1/24 dev dummy0; ip link set dummy0 up multicast on
 OUT=/out/$c; CASE=/lab/cases/$c; cd /lab/cases

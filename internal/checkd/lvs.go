@@ -22,11 +22,7 @@ func (l *lvsState) set(d *daemon) {
 		return
 	}
 	l.setTimeouts(d)
-	want, wanted := ipvs.SyncDaemon{}, false
-	if c := d.conf.VRRP.SyncDaemon; c != nil && c.Instance == "" && c.Interface != "" {
-		wanted = true
-		want = ipvs.SyncDaemon{Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen, Group: c.Group, Port: c.Port, TTL: c.TTL}
-	}
+	want, wanted := d.ownSync()
 	if wanted == l.syncing && want == l.sync {
 		return
 	}
@@ -36,6 +32,15 @@ func (l *lvsState) set(d *daemon) {
 	if wanted {
 		l.startSync(d, want)
 	}
+}
+
+// ownSync is lvs_sync_daemon, if it belongs to no VRRP instance.
+func (d *daemon) ownSync() (want ipvs.SyncDaemon, wanted bool) {
+	c := d.conf.VRRP.SyncDaemon
+	if c == nil || c.Instance != "" || c.Interface == "" {
+		return want, false
+	}
+	return ipvs.SyncDaemon{Interface: c.Interface, ID: c.ID, MaxLen: c.MaxLen, Group: c.Group, Port: c.Port, TTL: c.TTL}, true
 }
 
 // setTimeouts puts the original values back and changes those that are

@@ -91,8 +91,8 @@ func (d *daemon) ipvsNamespaceOf(first bool) string {
 // openTable connects to the kernel, at a reload only if it is not connected or
 // should be elsewhere.
 func (d *daemon) openTable(now time.Time, first bool, before string) {
-	if len(d.conf.Checker.Services) == 0 && d.table.k == nil {
-		return // nothing to keep: the module need not be loaded
+	if d.table.k == nil && !d.needsTable() {
+		return // the module need not be loaded
 	}
 	if first {
 		log.Debug("Initializing ipvs")
@@ -109,6 +109,15 @@ func (d *daemon) openTable(now time.Time, first bool, before string) {
 	if d.table.k == nil {
 		d.table.open(now)
 	}
+}
+
+// needsTable tells whether the configuration has something for IPVS: timeouts,
+// sync daemons and lvs_flush also where no virtual server is left of it, because
+// none has a real server.
+func (d *daemon) needsTable() bool {
+	g := &d.conf.Global
+	_, sync := d.ownSync()
+	return len(d.conf.Checker.Services) > 0 || g.LVSTimeouts != configparse.LVSTimeouts{} || sync || g.LVSFlush
 }
 
 // retryTable tries again what the kernel refused or did not have.

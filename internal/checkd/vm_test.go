@@ -228,3 +228,32 @@ func TestLVSKills(t *testing.T) {
 	nettest.Eventually(t, 5*time.Second, "the cleared table is whole again", settled)
 	t.Logf("whole again after %.1f s", time.Since(begin).Seconds())
 }
+
+// TestLVSWithoutServers: no virtual server is left of the configuration, and
+// what else it says of IPVS counts all the same.
+func TestLVSWithoutServers(t *testing.T) {
+	l := newLVSLab(t, 1)
+	d := l.direct(0, `global_defs {
+ lvs_timeouts tcp 111 tcpfin 22 udp 33
+ lvs_sync_daemon eth0 id 7
+}
+virtual_server 10.0.0.100 80 {
+ lb_algo rr
+ lb_kind NAT
+ protocol TCP
+}
+`)
+	want := ipvs.Timeouts{TCP: 111 * time.Second, TCPFin: 22 * time.Second, UDP: 33 * time.Second}
+	inForce := func() bool {
+		got, err := d.kernel.Timeouts()
+		daemons, err2 := d.kernel.SyncDaemons()
+		return err == nil && err2 == nil && got == want && len(daemons) == 2 && daemons[0].ID == 7
+	}
+	nettest.Eventually(t, labWait, "timeouts and sync daemons are set", inForce)
+	d.Stop()
+	got, err := d.kernel.Timeouts()
+	daemons, err2 := d.kernel.SyncDaemons()
+	if err != nil || err2 != nil || got == want || len(daemons) != 0 {
+		t.Errorf("at the end timeouts %v, daemons %v (%v, %v)", got, daemons, err, err2)
+	}
+}

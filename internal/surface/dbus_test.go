@@ -195,9 +195,11 @@ func (b *systemBus) callEverything(t testing.TB, d *daemon) {
 	if stats := b.read("tmp/keepalived.stats"); !strings.Contains(stats, "Became master: 1") {
 		t.Errorf("PrintStats wrote:\n%s", stats)
 	}
-	if got := b.call("root", "/Vrrp", vrrp+"PrintStatsClear"); got != "" {
-		t.Errorf("PrintStatsClear: %s", got)
-	}
+	d.written("tmp/keepalived.stats", func() {
+		if got := b.call("root", "/Vrrp", vrrp+"PrintStatsClear"); got != "" {
+			t.Errorf("PrintStatsClear: %s", got)
+		}
+	})
 	d.wait("Printing and clearing VRRP stats on DBus request")
 	if stats := d.dump(sigStats, "tmp/keepalived.stats"); !strings.Contains(stats, "Became master: 0") {
 		t.Errorf("after PrintStatsClear:\n%s", stats)

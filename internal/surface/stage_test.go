@@ -138,11 +138,19 @@ func (d *daemon) waitCount(text string, n int) {
 // dump sends a signal and waits for the file that it makes.
 func (d *daemon) dump(sig syscall.Signal, name string) string {
 	d.s.t.Helper()
+	return d.written(name, func() { d.Signal(sig) })
+}
+
+// written is what a file says that do has the daemon write.
+func (d *daemon) written(name string, do func()) string {
+	d.s.t.Helper()
 	before, _ := os.Stat(d.s.file(name))
-	d.Signal(sig)
+	do()
 	nettest.Eventually(d.s.t, patience, name+" is written", func() bool {
 		now, err := os.Stat(d.s.file(name))
-		return err == nil && (before == nil || !os.SameFile(before, now)) && now.Size() > 0
+		// A file that replaces another may get the number of one before that.
+		return err == nil && now.Size() > 0 &&
+			(before == nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime()))
 	})
 	return d.s.read(name)
 }
