@@ -207,7 +207,7 @@ func TestDatagramFaults(t *testing.T) {
 			var server switched[replies]
 			server.be(tt.well)
 			r := newRig(t, SchedulerOptions{}, tt.check(udpService(t, func(q []byte) [][]byte { return server.now()(q) })))
-			r.until(t, "the check has succeeded", r.wentWell)
+			r.works(t)
 			server.be(tt.bad)
 			r.goesDown(t, tt.why, 2*short)
 			server.be(tt.well)

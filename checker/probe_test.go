@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"crypto/md5"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,14 +116,40 @@ func httpCheck(to netip.AddrPort, change ...func(*URL)) HTTPCheck {
 	return HTTPCheck{Connection: connection(to), URLs: []URL{u}}
 }
 
+// lastPort counts the ports that closedPort has given.
+var lastPort atomic.Uint32
+
+// closedPort is a port that nobody listens at, and that nobody will be given
+// who takes any: it is below those that the kernel chooses from, so that a
+// server started later gets it although other tests run at the same time.
 func closedPort(t testing.TB) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 10_000 {
+		port := 10_000 + (uint32(os.Getpid())*61+lastPort.Add(1))%20_000
+		if at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port)); closed(at) {
+			return at
+		}
+	}
+	t.Fatal("no port is free")
+	return netip.AddrPort{}
+}
+
+func closed(at netip.AddrPort) bool {
+	l, err := net.Listen("tcp", at.String())
 	if err != nil {
-		t.Fatal(err)
+		return false
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort()
+	p, err := net.ListenPacket("udp", at.String())
+	if err != nil {
+		return false
+	}
+	defer p.Close()
+	l6, err := net.Listen("tcp", netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String())
+	if err == nil {
+		l6.Close()
+	}
+	return !errors.Is(err, unix.EADDRINUSE)
 }
 
 // silentPort accepts no more connections: its backlog is full.

@@ -35,7 +35,7 @@ func spoilt(t *testing.T, faults []realFault, start func(t testing.TB) (at netip
 			at, dir := start(t)
 			way := newBetween(t, at)
 			r := newRig(t, SchedulerOptions{}, check(way.at))
-			r.until(t, "the check has succeeded", r.wentWell)
+			r.works(t)
 			if f.file != "" {
 				write(t, dir+"/"+f.file, nil)
 			} else {
@@ -138,7 +138,7 @@ func spoiltReplies(t *testing.T, faults []replyFault, start func(t testing.TB) n
 		play(t, f.name, func(t testing.TB) {
 			at, way := newBetweenDatagrams(t, start(t))
 			r := newRig(t, SchedulerOptions{}, check(at))
-			r.until(t, "the check has succeeded", r.wentWell)
+			r.works(t)
 			way.be(f.way)
 			r.goesDown(t, f.why, 2*shortest)
 			way.be(untouched)

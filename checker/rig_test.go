@@ -97,6 +97,17 @@ func (r *rig) said(what string) bool {
 	return slices.ContainsFunc(r.lines, func(line string) bool { return strings.Contains(line, what) })
 }
 
+// works waits until the check has succeeded at least once.
+func (r *rig) works(t testing.TB) {
+	t.Helper()
+	defer func() {
+		if !r.wentWell() {
+			t.Logf("%d under way, next due %v; the log says:\n%s", r.Running(), r.Next(), strings.Join(r.lines, "\n"))
+		}
+	}()
+	r.until(t, "the check has succeeded", r.wentWell)
+}
+
 // wentWell reports whether the check has succeeded at least once.
 func (r *rig) wentWell() bool {
 	s := r.pool.Snapshot()[0].Servers[0]

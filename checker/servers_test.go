@@ -81,7 +81,7 @@ func verdicts(t testing.TB, server *os.Process, spec Spec, stalled, dead string)
 		}
 	}
 	r := newRig(t, SchedulerOptions{}, spec)
-	r.until(t, "the check has succeeded", r.wentWell)
+	r.works(t)
 	signal(syscall.SIGSTOP)
 	r.goesDown(t, stalled, limit)
 	signal(syscall.SIGCONT)
